@@ -1,0 +1,88 @@
+"""The verbs of the command line. Each imports what it needs when it runs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Labelled medical images to a trustworthy stacked ensemble.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Run = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="changes to the configuration: dotted.key=value", show_default=False),
+]
+RunOption = Annotated[
+    Path | None, typer.Option("--run", help="run folder; default ./runs/<name>", show_default=False)
+]
+
+
+@app.command()
+def demo(run: Annotated[Path, typer.Option(help="run folder")] = Path("runs/demo")) -> None:
+    """Build an ensemble on a generated phantom data set: no data, no network, under 3 minutes."""
+    from raymed.cli.display import show_build
+    from raymed.pipeline.demo import write_demo
+
+    show_build(write_demo(run / "phantom"), run)
+
+
+@app.command()
+def build(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    run: RunOption = None,
+) -> None:
+    """Build the ensemble of a configuration; the same command again continues."""
+    from raymed.cli.display import show_build
+    from raymed.config import read_experiment
+
+    show_build(read_experiment(config, overrides or ()), run)
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report of a run again."""
+    from raymed.report import write_report
+    from raymed.runs import RunFolder
+
+    typer.echo(write_report(RunFolder.existing(run)))
+
+
+@app.command()
+def predict(
+    run: Run,
+    images: Annotated[
+        Path,
+        typer.Argument(help="folder, image, or CSV/Parquet with a column image"),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help=".parquet or .csv")],
+    patient_column: Annotated[
+        str | None, typer.Option(help="column of the table that holds the patient")
+    ] = None,
+    patient_pattern: Annotated[
+        str | None, typer.Option(help="regular expression over the path; its group is the patient")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Predict new images with the stack of a run."""
+    from raymed.predict import NewImages, load_stack, write_predictions
+
+    found = NewImages.find(images, patient_column=patient_column, pattern=patient_pattern)
+    predictor = load_stack(run, device)
+    table = predictor.predict(found)
+    write_predictions(table, output)
+    typer.echo(f"{output}: {len(found.images)} images, {len(table) - len(found.images)} patients")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a configuration, for editors."""
+    from raymed.config import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

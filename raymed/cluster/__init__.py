@@ -1,0 +1,1 @@
+"""The cluster: the only folder that imports Ray."""

@@ -1,0 +1,74 @@
+"""An embedded Ray of our own: its own address, its own temporary folder, a quiet terminal."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "raymed-"
+_QUIET = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers use the driver's own interpreter
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_OBJECT_STORE_BYTES = 100 * 1024**2  # progress reports only: images are memory-mapped
+
+
+@contextmanager
+def embedded_ray(cpus: int, gpus: int, log_folder: Path) -> Iterator[None]:
+    """Start a local Ray with `cpus` and `gpus`, and take it down again.
+
+    Other Rays on the machine are left alone, RAY_ADDRESS is not followed. Its logs are kept in
+    `log_folder`, also when the block fails.
+    """
+    os.environ.update(_QUIET)
+    import ray  # after the settings above, and only when something is to run
+
+    _remove_leftovers()
+    folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            _temp_dir=str(folder),
+        )
+        yield
+    finally:
+        ray.shutdown()
+        _keep_logs(folder, log_folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_logs(folder: Path, log_folder: Path) -> None:
+    """Copy what Ray and the workers wrote, where it is not empty."""
+    log_folder.mkdir(parents=True, exist_ok=True)
+    for log in sorted(folder.glob("session_*/logs/*")):
+        if log.is_file() and not log.is_symlink() and log.stat().st_size:
+            shutil.copyfile(log, log_folder / log.name)
+
+
+def _remove_leftovers() -> None:
+    """Remove the folders of builds that were killed: their process is gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        number = folder.name.removeprefix(_PREFIX)
+        if number.isdigit() and not _is_alive(int(number)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,40 @@
+"""The configuration: one YAML file, one frozen `Experiment`."""
+
+from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
+from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
+from raymed.config.reading import (
+    json_schema,
+    parse_experiment,
+    read_experiment,
+    write_experiment,
+)
+from raymed.config.recipe import (
+    SCHEMA_VERSION,
+    Augmentation,
+    Optimizer,
+    Phase,
+    Pretrained,
+    Recipe,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Augmentation",
+    "Binary",
+    "Cluster",
+    "DataConfig",
+    "Ensemble",
+    "Evaluate",
+    "Experiment",
+    "Folds",
+    "Optimizer",
+    "Patients",
+    "Phase",
+    "Pretrained",
+    "Recipe",
+    "TestShare",
+    "json_schema",
+    "parse_experiment",
+    "read_experiment",
+    "write_experiment",
+]

@@ -1,0 +1,61 @@
+"""One YAML file is one `Experiment`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from raymed.config.data import DataConfig
+from raymed.config.recipe import Recipe
+from raymed.config.strict import RelativePath, Strict
+
+
+class Ensemble(Strict):
+    """How members become a stack."""
+
+    meta_learners: tuple[Literal["mean", "logistic"], ...] = Field(
+        ("mean", "logistic"), min_length=1, description="candidates, simplest first"
+    )
+    logistic_penalty: float = Field(
+        1.0, gt=0, description="L2 strength of the logistic meta-learner, per training patient"
+    )
+    minimum_members: int = Field(1, ge=1, description="fewer than this and the build fails")
+
+
+class Evaluate(Strict):
+    """How figures get their intervals."""
+
+    draws: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of patients")
+
+
+class Cluster(Strict):
+    """Where units of work run. Nothing here changes a result."""
+
+    workers: Annotated[
+        int | None, BeforeValidator(lambda value: None if value == "auto" else value)
+    ] = Field(None, ge=1, description="auto: one for each core, or each GPU")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    cache: RelativePath | None = Field(
+        None, description="decoded images and features; default: $RAYMED_CACHE or ~/.cache/raymed"
+    )
+    checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder that decoded images and features are kept in, shared between runs."""
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        default = os.environ.get("RAYMED_CACHE") or Path(home) / "raymed"
+        return self.cache if self.cache is not None else Path(default)
+
+
+class Experiment(Strict):
+    """Everything one build needs: data, recipes, ensemble, evaluation, cluster."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataConfig
+    recipes: dict[str, Recipe] = Field(min_length=1, description="a member's name: its recipe")
+    ensemble: Ensemble = Ensemble()
+    evaluate: Evaluate = Evaluate()
+    cluster: Cluster = Cluster()

@@ -1,0 +1,134 @@
+"""A recipe: everything that decides how one model is trained."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from raymed.config.strict import NoneWord, RelativePath, Strict
+
+SCHEMA_VERSION = 1
+"""Part of every member's identity: raise it when the same recipe starts to mean another model."""
+
+
+class Pretrained(Strict):
+    """Where a backbone's first weights come from."""
+
+    source: Literal["hub", "none", "file"]
+    file: RelativePath | None = Field(None, description="a .pth or .safetensors state dict")
+
+    @model_validator(mode="after")
+    def _file_goes_with_file(self) -> Self:
+        if (self.source == "file") != (self.file is not None):
+            raise ValueError("give hub, none or {file: PATH}")
+        return self
+
+
+def _read_pretrained(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"source": value}
+    if isinstance(value, dict) and set(value) == {"file"}:
+        return {"source": "file", **value}
+    return value
+
+
+class Augmentation(Strict):
+    """Random changes of a training image; each sample draws its own."""
+
+    rotate: float = Field(10.0, ge=0, le=180, description="degrees, uniform in +-rotate")
+    shift: float = Field(0.05, ge=0, le=0.5, description="share of the side, in +-shift")
+    scale: float = Field(0.1, ge=0, lt=1, description="zoom, uniform in 1 +- scale")
+    horizontal_flip: bool = Field(True, description="mirror half of the samples left to right")
+    vertical_flip: bool = Field(False, description="mirror half of the samples top to bottom")
+    brightness: float = Field(0.1, ge=0, le=1, description="added, uniform in +-brightness")
+    contrast: float = Field(0.1, ge=0, lt=1, description="factor, uniform in 1 +- contrast")
+    noise: float = Field(0.0, ge=0, le=1, description="standard deviation of Gaussian noise")
+
+
+class Phase(Strict):
+    """A stretch of epochs with the same trainable layers and learning rates."""
+
+    train: Literal["head", "all"] = "all"
+    epochs: int = Field(ge=1)
+    lr: float = Field(gt=0, description="learning rate of the head (the last layer group)")
+    ratio: float = Field(
+        1.0, gt=0, le=1, description="rate of the stem over rate of the head, geometric between"
+    )
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the phase's steps to warm up in")
+
+
+class Optimizer(Strict):
+    """The optimizer that every phase starts afresh."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = Field(0.01, ge=0, description="matrices and kernels only")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
+    clip: float | None = Field(1.0, gt=0, description="largest global gradient norm")
+
+
+_FROM_SCRATCH = ({"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},)
+_FINE_TUNE = (
+    {"train": "head", "epochs": 3, "lr": 1e-3},
+    {"train": "all", "epochs": 5, "lr": 1e-4, "ratio": 0.01, "warmup": 0.1},
+)
+
+
+class Recipe(Strict):
+    """How one model is trained; frozen and hashable in YAML, the same on every fold."""
+
+    model: str = Field(description="a timm model by name")
+    pretrained: Annotated[
+        Pretrained,
+        BeforeValidator(
+            _read_pretrained,
+            json_schema_input_type=Literal["hub", "none"] | dict[Literal["file"], str] | Pretrained,
+        ),
+    ] = Pretrained(source="hub")
+    size: int = Field(224, ge=16, le=2048, description="side of the square input, pixels")
+    batch_size: int = Field(32, ge=2, le=4096)
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    optimizer: Optimizer = Optimizer()
+    class_weights: Annotated[Literal["balanced"] | None, NoneWord] = Field(
+        None, description="balanced: a class's loss weighs inversely to its training samples"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="on the pooled features")
+    freeze_batchnorm: bool = Field(description="default: frozen when the backbone is pretrained")
+    samples_per_patient: int | None = Field(
+        None, ge=1, description="drawn anew each epoch; default: all of a patient's samples"
+    )
+    precision: Literal["fp32", "bf16"] = "fp32"
+    augmentation: Annotated[Augmentation | None, NoneWord] = Augmentation()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_what_depends_on_pretrained(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        scratch = values.get("pretrained") in ("none", {"source": "none"}) or (
+            isinstance(values.get("pretrained"), dict)
+            and values["pretrained"].get("source") == "none"
+        )
+        values.setdefault("phases", _FROM_SCRATCH if scratch else _FINE_TUNE)
+        values.setdefault("freeze_batchnorm", not scratch)
+        if _trains_head_only(values["phases"]):
+            values.setdefault("augmentation", None)
+        return values
+
+    @model_validator(mode="after")
+    def _probes_see_fixed_images(self) -> Self:
+        if self.is_probe and self.augmentation is not None:
+            raise ValueError("a probe's features are computed once: set augmentation: none")
+        return self
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether only the head is ever trained, so that features can be computed once."""
+        return all(phase.train == "head" for phase in self.phases)
+
+
+def _trains_head_only(phases: Any) -> bool:
+    return isinstance(phases, list | tuple) and all(
+        isinstance(phase, dict) and phase.get("train") == "head" for phase in phases
+    )

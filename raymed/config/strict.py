@@ -1,0 +1,30 @@
+"""The ground every part of an experiment stands on: frozen, typed, unknown keys refused."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+
+class Strict(BaseModel):
+    """A part of an experiment: immutable, and any key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    folder: Path | None = (info.context or {}).get("folder")
+    path = path.expanduser()
+    return (folder / path).resolve() if folder is not None else path
+
+
+RelativePath = Annotated[Path, AfterValidator(_resolve)]
+"""A path that, when relative, starts at the folder of the configuration file."""
+
+
+def none_word(value: Any) -> Any:
+    """Read the YAML word `none` as no value."""
+    return None if value == "none" else value
+
+
+NoneWord = BeforeValidator(none_word)

@@ -1,0 +1,19 @@
+"""Data: from a folder of scans to a manifest, folds, an audit and memory-mapped pixels."""
+
+from raymed.data.audit import audit
+from raymed.data.folds import Folds, assign_folds, draw_test_split
+from raymed.data.image_cache import decode_images, image_file, open_array
+from raymed.data.manifest import Manifest, list_samples, read_manifest
+
+__all__ = [
+    "Folds",
+    "Manifest",
+    "assign_folds",
+    "audit",
+    "decode_images",
+    "draw_test_split",
+    "image_file",
+    "list_samples",
+    "open_array",
+    "read_manifest",
+]

@@ -1,0 +1,87 @@
+"""What a column says of each sample: a column of the manifest itself, or of another table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from raymed.errors import InputError, did_you_mean, some
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV or Parquet table with every value as text."""
+    if not path.is_file():
+        raise InputError(str(path), "no such file", "give a CSV or Parquet table")
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = pd.read_parquet(path)
+            return table.astype(dict.fromkeys(table.columns, "object")).map(_text)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except Exception as error:  # pandas and pyarrow raise a dozen kinds
+        raise InputError(str(path), f"cannot be read as a table ({error})") from None
+
+
+def _text(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def column_of(table: pd.DataFrame, name: str, place: str) -> pd.Series:
+    """Give a column, or say which columns there are."""
+    if name not in table.columns:
+        hint = did_you_mean(name, table.columns) or f"columns are {some(list(table.columns), 12)}"
+        raise InputError(place, f"has no column {name!r}", hint)
+    return table[name]
+
+
+def values_of_samples(
+    samples: pd.DataFrame, source: Path, column: str, file: Path | None, key: str | None
+) -> pd.Series:
+    """Give what `column` says of each sample, as text; an empty value is refused.
+
+    Without `file` it is a column of the manifest itself. With `file` it is a column of that
+    table, whose column `key` holds image paths relative to the source, or sample ids; without
+    `key` the first column that covers every sample is taken.
+    """
+    if file is None:
+        values = column_of(samples, column, str(source)).astype(str)
+    else:
+        values = _looked_up(samples, file, column, key)
+    empty = samples["sample_id"][values.str.strip() == ""].tolist()
+    if empty:
+        place = f"{file or source}, column {column!r}"
+        raise InputError(place, f"is empty for {len(empty)} samples: {some(empty)}", "fill it")
+    return values
+
+
+def _looked_up(samples: pd.DataFrame, path: Path, column: str, key: str | None) -> pd.Series:
+    table = read_table(path)
+    values = column_of(table, column, str(path))
+    keys = [key] if key is not None else [name for name in table.columns if name != column]
+    missing = samples["sample_id"].tolist()
+    for name in keys:
+        names = column_of(table, name, str(path))
+        for samples_key in ("relative", "sample_id"):
+            lookup = dict(zip(names, values, strict=True))
+            found = samples[samples_key].map(lookup)
+            absent = samples["sample_id"][found.isna()].tolist()
+            if not absent:
+                _refuse_contradictions(names, values, name, path)
+                return found.astype(str)
+            missing = min(missing, absent, key=len)
+    raise InputError(
+        str(path),
+        f"{len(missing)} samples have no row: {some(missing)}",
+        "name the column with image paths or sample ids as `key`",
+    )
+
+
+def _refuse_contradictions(names: pd.Series, values: pd.Series, key: str, path: Path) -> None:
+    kinds = values.groupby(names).nunique()
+    torn = kinds.index[kinds > 1].tolist()
+    if torn:
+        raise InputError(
+            str(path), f"column {key!r} names samples twice with different values: {some(torn)}"
+        )

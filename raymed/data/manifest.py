@@ -1,0 +1,200 @@
+"""The manifest: the table of samples, with what identifies their content."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from raymed.config import DataConfig
+from raymed.data.images import Inspection, inspect_images
+from raymed.data.keyed import values_of_samples
+from raymed.data.patients import find_patients
+from raymed.data.readers import read_source
+from raymed.errors import InputError, did_you_mean, some
+from raymed.files import digest, whole_file
+
+COLUMNS = ["sample_id", "image", "label", "patient", "site", "split", "checksum", "declared_fold"]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Samples in the order of their ids.
+
+    `table` has the columns sample_id, image, label (index into `classes`), patient, site
+    (`""` where unknown), split (`train` or `test`) and checksum (SHA-256 of the image).
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    patients_declared: bool
+    channels: int
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The label of each sample, int64 [samples]."""
+        return self.table["label"].to_numpy(dtype=np.int64)
+
+    @property
+    def patients(self) -> npt.NDArray[np.object_]:
+        """The patient of each sample; the sample itself where patients are not declared."""
+        return self.table["patient"].to_numpy(dtype=object)
+
+    @property
+    def is_test(self) -> npt.NDArray[np.bool_]:
+        """Which samples lie in the test split, bool [samples]."""
+        return np.asarray(self.table["split"].to_numpy(dtype=object) == "test")
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of ids, images, labels, patients, splits and class order."""
+        rows = self.table[["sample_id", "checksum", "label", "patient", "split"]]
+        return digest([list(self.classes), rows.astype(str).to_numpy().tolist()])
+
+    @cached_property
+    def images(self) -> str:
+        """A hash of the images alone, in their order: what decoded caches depend on."""
+        return digest([self.channels, self.table["checksum"].tolist()])
+
+    def write(self, path: Path) -> None:
+        """Write as Parquet, with classes and the rest in the schema's metadata."""
+        facts = {
+            "classes": "\x1f".join(self.classes),
+            "patients_declared": str(int(self.patients_declared)),
+            "channels": str(self.channels),
+            "content": self.content,
+        }
+        table = pa.Table.from_pandas(self.table, preserve_index=False)
+        with whole_file(path) as temporary:
+            pq.write_table(table.replace_schema_metadata(facts), temporary)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote."""
+        table = pq.read_table(path)
+        facts = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+        return cls(
+            table=table.to_pandas(),
+            classes=tuple(facts["classes"].split("\x1f")),
+            patients_declared=facts["patients_declared"] == "1",
+            channels=int(facts["channels"]),
+        )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Samples as listed, before any image was opened."""
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    patients_declared: bool
+
+    @property
+    def images(self) -> list[str]:
+        """Where each image lies, in the order of samples."""
+        return list(self.table["image"])
+
+    def inspected(self, inspections: Sequence[Inspection]) -> Manifest:
+        """Complete the listing by what opening each image told; raise if any has a fault."""
+        faults = [found.fault for found in inspections if found.fault is not None]
+        if faults:
+            first = "; ".join(f"{fault.place}: {fault.fault}" for fault in faults[:5])
+            more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+            raise InputError(
+                f"{len(faults)} of {len(inspections)} images",
+                f"cannot be used: {first}{more}",
+                "repair or remove them",
+            )
+        table = self.table.assign(checksum=[found.checksum for found in inspections])
+        columns = [name for name in COLUMNS if name in table.columns]
+        channels = max(found.channels for found in inspections)
+        return Manifest(table[columns], self.classes, self.patients_declared, channels)
+
+
+def list_samples(data: DataConfig) -> Listing:
+    """List the samples that a configuration names, in the order of their ids.
+
+    Raises `InputError` for labels outside the classes, classes without a sample, samples without
+    a patient, patients on both sides of the test split.
+    """
+    if data.patients is None:
+        raise InputError(
+            "data.patients",
+            "is missing: without it one person's images can land in two folds",
+            "give {column: ..}, {file: .., column: ..} or {pattern: ..}; `none` if it is "
+            "truly unknown, every figure will then say that leakage was not excluded",
+        )
+    samples = read_source(data).sort_values("sample_id", ignore_index=True)
+    _refuse_repeated_ids(samples, data)
+    classes = _class_order(samples["label"], data)
+    numbers = samples["label"].map({name: i for i, name in enumerate(classes)})
+    samples = samples.assign(label=numbers.astype("int16"), patient=find_patients(samples, data))
+    folds = data.folds
+    if folds.column is not None:
+        samples["declared_fold"] = values_of_samples(
+            samples, data.source, folds.column, folds.file, folds.key
+        )
+    _refuse_split_patients(samples)
+    return Listing(samples, classes, data.patients.known)
+
+
+def read_manifest(data: DataConfig) -> Manifest:
+    """List the samples and open every image once; raises `InputError` as both steps do."""
+    listing = list_samples(data)
+    return listing.inspected(list(inspect_images(listing.images)))
+
+
+def _refuse_repeated_ids(samples: pd.DataFrame, data: DataConfig) -> None:
+    repeated = samples["sample_id"][samples["sample_id"].duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            str(data.source), f"sample ids stand twice: {some(list(repeated))}", "rename them"
+        )
+
+
+def _class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
+    found = sorted(labels.unique(), key=_natural)
+    if data.classes is None:
+        if len(found) < 2:
+            raise InputError(str(data.source), f"holds one class only: {found}", "give two or more")
+        return tuple(found)
+    strangers = [name for name in found if name not in data.classes]
+    if strangers:
+        count = int(labels.isin(strangers).sum())
+        hint = did_you_mean(strangers[0], data.classes) or f"classes are {some(data.classes, 20)}"
+        raise InputError(
+            str(data.source),
+            f"{count} samples have labels outside data.classes: {some(strangers)}",
+            hint,
+        )
+    empty = [name for name in data.classes if name not in found]
+    if empty:
+        raise InputError(
+            str(data.source),
+            f"no sample has the class {some(empty)}",
+            f"remove it from data.classes; labels found: {some(found, 20)}",
+        )
+    return data.classes
+
+
+def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    parts = re.split(r"(\d+)", name)
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+
+
+def _refuse_split_patients(samples: pd.DataFrame) -> None:
+    splits = samples.groupby("patient")["split"].nunique()
+    torn = splits.index[splits > 1].tolist()
+    if torn:
+        raise InputError(
+            "the manifest's split",
+            f"patients stand in both train and test: {some(torn)}",
+            "move all of a patient's samples to one side",
+        )

@@ -1,0 +1,182 @@
+"""The forms a labelled set comes in: class folders, a table, a MedMNIST-style npz.
+
+Each reader returns a table with sample_id, image, relative (the image's path as users write it),
+label (text), site, split (`train` or `test`), and the source's own columns beside them.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from raymed.config import DataConfig
+from raymed.data.keyed import column_of, read_table
+from raymed.errors import InputError, some
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+_SPLITS = {
+    "train": "train",
+    "val": "train",
+    "valid": "train",
+    "validation": "train",
+    "training": "train",
+    "": "train",
+    "test": "test",
+}
+
+
+def read_source(data: DataConfig) -> pd.DataFrame:
+    """Read whatever `data.source` is, by what lies there."""
+    source = data.source
+    if source.is_dir():
+        return _read_class_folders(source)
+    if not source.exists():
+        raise InputError(
+            "data.source",
+            f"no such file or folder: {source}",
+            "relative paths start at the configuration file's folder",
+        )
+    if source.suffix.lower() == ".npz":
+        return _read_npz(source)
+    if source.suffix.lower() in (".csv", ".parquet", ".pq"):
+        return _read_manifest_table(source, data)
+    raise InputError(
+        "data.source",
+        f"cannot tell what {source.name} is",
+        "give a folder of class folders, a .csv or .parquet manifest, or an .npz file",
+    )
+
+
+def find_images(folder: Path) -> list[Path]:
+    """List the images below a folder, hidden files left out, in a fixed order."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _read_class_folders(source: Path) -> pd.DataFrame:
+    rows = []
+    for folder in sorted(path for path in source.iterdir() if path.is_dir()):
+        if folder.name.startswith("."):
+            continue
+        images = find_images(folder)
+        if not images:
+            raise InputError(str(folder), "the class folder holds no image", "fill it or remove it")
+        rows += [(path.relative_to(source).as_posix(), folder.name, path) for path in images]
+    if not rows:
+        raise InputError(
+            str(source),
+            "holds no class folders with images",
+            "expected <source>/<class>/<image>.png; for a table give its path",
+        )
+    relative, labels, paths = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {
+            "sample_id": relative,
+            "image": [str(path) for path in paths],
+            "relative": relative,
+            "label": labels,
+            "site": "",
+            "split": "train",
+        }
+    )
+
+
+def _read_manifest_table(source: Path, data: DataConfig) -> pd.DataFrame:
+    table = read_table(source)
+    if table.empty:
+        raise InputError(str(source), "has no rows")
+    relative = column_of(table, data.image_column, str(source)).astype(str)
+    paths = [str((source.parent / Path(path)).resolve()) for path in relative]
+    table["label"] = column_of(table, data.label_column, str(source)).astype(str)
+    unlabelled = (np.flatnonzero(table["label"].str.strip() == "") + 2).tolist()
+    if unlabelled:
+        raise InputError(str(source), f"rows without a label: {some(unlabelled)}")
+    columns = table.columns
+    table["sample_id"] = table["sample_id"] if "sample_id" in columns else relative
+    table["site"] = table[data.site_column] if data.site_column in columns else ""
+    split = table[data.split_column] if data.split_column in columns else "train"
+    table["split"] = _known_splits(pd.Series(split, index=table.index), source)
+    return table.assign(image=paths, relative=relative)
+
+
+def _known_splits(split: pd.Series, source: Path) -> pd.Series:
+    known = split.str.strip().str.lower().map(_SPLITS)
+    strangers = sorted(split[known.isna()].unique())
+    if strangers:
+        raise InputError(
+            str(source), f"unknown splits: {some(strangers)}", "write train, val or test"
+        )
+    return known
+
+
+def _read_npz(source: Path) -> pd.DataFrame:
+    try:
+        with np.load(source, allow_pickle=False) as arrays:
+            held = {name: arrays[name] for name in arrays.files if not name.endswith("_images")}
+            shapes = {name: arrays[name].shape for name in arrays.files if name.endswith("_images")}
+            kinds = {name: arrays[name].dtype for name in shapes}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(str(source), f"cannot be read as npz ({error})") from None
+    parts = [part for part in ("train", "val", "test") if f"{part}_images" in shapes]
+    if "train" not in parts:
+        raise InputError(
+            str(source),
+            f"has no array 'train_images' (found {some(sorted(held | shapes), 10)})",
+            "MedMNIST's names are train_images, train_labels, val_..., test_...",
+        )
+    frames = []
+    for part in parts:
+        images = f"{part}_images"
+        labels = _npz_labels(held, part, shapes[images], source)
+        _check_npz_images(source, images, shapes[images], str(kinds[images]))
+        ids = [f"{part}/{row}" for row in range(len(labels))]
+        extra = {
+            name.removeprefix(f"{part}_"): values.astype(str)
+            for name, values in held.items()
+            if name.startswith(f"{part}_") and values.shape == (len(labels),)
+        }
+        frames.append(
+            pd.DataFrame(extra).assign(
+                sample_id=ids,
+                image=[f"{source}::{images}/{row}" for row in range(len(labels))],
+                relative=ids,
+                label=labels,
+                site="",
+                split=_SPLITS[part],
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _npz_labels(
+    held: dict[str, np.ndarray], part: str, shape: tuple[int, ...], source: Path
+) -> list[str]:
+    name = f"{part}_labels"
+    labels = held.get(name)
+    if labels is None:
+        raise InputError(str(source), f"has {part}_images but no {name!r}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != shape[:1]:
+        raise InputError(
+            str(source),
+            f"{name} has shape {labels.shape} for images of shape {shape}",
+            "one label an image is needed",
+        )
+    return [str(label) for label in labels.tolist()]
+
+
+def _check_npz_images(source: Path, name: str, shape: tuple[int, ...], kind: str) -> None:
+    grey, colour = len(shape) == 3, len(shape) == 4 and shape[-1] == 3
+    if not (grey or colour) or min(shape[1:3], default=0) < 1:
+        raise InputError(
+            str(source), f"{name} has shape {shape}", "expected [n, height, width] or [.., 3]"
+        )
+    if kind != "uint8":
+        raise InputError(str(source), f"{name} holds {kind}", "expected 8-bit images (uint8)")

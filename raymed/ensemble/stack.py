@@ -1,0 +1,80 @@
+"""The stack: which members, which meta-learner, which temperature."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from raymed.ensemble.meta_learners import Array, MetaLearner, fit_meta_learner
+from raymed.ensemble.oof import OofTable
+from raymed.errors import InputError
+from raymed.files import complete, mark_complete, read_json, whole_file, write_json
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What predicts: members by id with their names, classes in order, a fitted meta-learner."""
+
+    members: Mapping[str, str]
+    classes: tuple[str, ...]
+    folds: int
+    meta_learner: MetaLearner
+
+
+def fit_stack(
+    kind: str,
+    oof: OofTable,
+    names: Mapping[str, str],
+    classes: tuple[str, ...],
+    penalty: float = 1.0,
+) -> Stack:
+    """Fit the chosen meta-learner on all out-of-fold rows."""
+    fitted = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, penalty)
+    members = {member: names[member] for member in oof.members}
+    return Stack(members, classes, int(oof.fold.max()) + 1, fitted)
+
+
+def predict_folds(meta_learner: MetaLearner, logits: npt.NDArray[np.floating[Any]]) -> Array:
+    """Combine the logits of all fold models [folds, n, members, classes] to [n, classes].
+
+    The meta-learner sees one fold index's models at a time, as it did when it was fitted; the
+    resulting probabilities are averaged over fold indices.
+    """
+    return np.asarray(np.mean([meta_learner.probabilities(part) for part in logits], axis=0))
+
+
+def write_stack(stack: Stack, folder: Path) -> None:
+    """Write stack.json and the meta-learner's weights, then the marker."""
+    learner = stack.meta_learner
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"weights": np.ascontiguousarray(learner.weights), "bias": learner.bias}
+    with whole_file(folder / "weights.safetensors") as temporary:
+        save_file(arrays, temporary)
+    facts = {
+        "members": dict(stack.members),
+        "classes": list(stack.classes),
+        "folds": stack.folds,
+        "meta_learner": learner.kind,
+        "temperature": learner.temperature,
+    }
+    write_json(folder / "stack.json", facts)
+    mark_complete(folder, ["stack.json", "weights.safetensors"])
+
+
+def read_stack(folder: Path) -> Stack:
+    """Read what `write_stack` wrote; refuse a stack that is missing or harmed."""
+    if complete(folder) is None:
+        raise InputError(str(folder), "holds no complete stack", "run raymed build again")
+    try:
+        facts, arrays = read_json(folder / "stack.json"), load_file(folder / "weights.safetensors")
+        learner = MetaLearner(
+            facts["meta_learner"], arrays["weights"], arrays["bias"], facts["temperature"]
+        )
+        return Stack(facts["members"], tuple(facts["classes"]), facts["folds"], learner)
+    except (OSError, KeyError, SafetensorError) as error:
+        raise InputError(str(folder), f"is no stack ({error})", "run raymed build again") from None

@@ -1,0 +1,44 @@
+"""What a build says while it runs; the command line shows it, a program may ignore it."""
+
+from dataclasses import dataclass
+
+from raymed.training import Progress
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the build begins or moves on; `total` is None where it cannot be counted."""
+
+    name: str
+    done: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """A unit of work begins to be worked on, reports, or ends (`ended`)."""
+
+    member: str
+    part: str
+    progress: Progress
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class MemberFailed:
+    """A member cannot be completed; the others go on."""
+
+    member: str
+    part: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the reader."""
+
+    text: str
+    warning: bool = False
+
+
+Event = Stage | Training | MemberFailed | Note

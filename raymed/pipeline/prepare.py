@@ -1,0 +1,93 @@
+"""The first stages: manifest, folds, audit and decoded images, written into the run folder."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from raymed.config import Experiment
+from raymed.data import (
+    Folds,
+    Manifest,
+    assign_folds,
+    audit,
+    decode_images,
+    draw_test_split,
+    image_file,
+    list_samples,
+    open_array,
+)
+from raymed.data.audit import LEAK_SIZE
+from raymed.data.images import Inspection, inspect_images
+from raymed.errors import InputError
+from raymed.files import digest, read_json, write_json
+from raymed.pipeline.events import Event, Note, Stage
+from raymed.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every member rests on."""
+
+    manifest: Manifest
+    folds: Folds
+
+
+def prepare(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Prepared]:
+    """Read and check the data, freeze folds, decode the images; returns `Prepared`."""
+    manifest = yield from _read(experiment)
+    manifest = draw_test_split(manifest, experiment.data, experiment.seed)
+    folds = assign_folds(manifest, experiment.data, experiment.seed)
+    _freeze(run, manifest, folds)
+    sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
+    for size in sizes:
+        yield from _decode(experiment.cluster.cache_folder, manifest, size)
+    yield from _audit(experiment, run, manifest, folds)
+    return Prepared(manifest, folds)
+
+
+def _read(experiment: Experiment) -> Generator[Event, None, Manifest]:
+    yield Stage("reading the manifest")
+    listing = list_samples(experiment.data)
+    inspections: list[Inspection] = []
+    for found in inspect_images(listing.images):
+        inspections.append(found)
+        if len(inspections) % 100 == 0 or len(inspections) == len(listing.images):
+            yield Stage("opening every image", len(inspections), len(listing.images))
+    return listing.inspected(inspections)
+
+
+def _freeze(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
+    """Write manifest and folds once; afterwards they must come out the same."""
+    if run.manifest_file.exists() and run.folds_file.exists():
+        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
+        for what, was, now in (
+            ("images or labels", before[0].content, manifest.content),
+            ("folds", before[1].content, folds.content),
+        ):
+            if was != now:
+                raise InputError(
+                    str(run.path),
+                    f"its {what} are not those of its source any more",
+                    "restore the source, or build into another folder with --run",
+                )
+    manifest.write(run.manifest_file)
+    folds.write(run.folds_file)
+
+
+def _decode(cache: Path, manifest: Manifest, size: int) -> Iterator[Event]:
+    total = len(manifest.table)
+    for done in decode_images(manifest, size, image_file(cache, manifest, size)):
+        if done % 100 == 0 or done == total:
+            yield Stage(f"decoding images at {size} px", done, total)
+
+
+def _audit(
+    experiment: Experiment, run: RunFolder, manifest: Manifest, folds: Folds
+) -> Iterator[Event]:
+    about = digest([manifest.content, folds.content])
+    if not run.audit_file.exists() or read_json(run.audit_file).get("about") != about:
+        yield Stage("checking for leaks and duplicates")
+        file = image_file(experiment.cluster.cache_folder, manifest, LEAK_SIZE)
+        write_json(run.audit_file, {"about": about, **audit(manifest, folds, open_array(file))})
+    for finding in read_json(run.audit_file)["findings"]:
+        yield Note(f"{finding['what']} {finding['remedy']}", finding["severity"] != "note")

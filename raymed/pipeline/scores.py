@@ -1,0 +1,289 @@
+"""Every figure of a run: members, meta-learners and the class prior, side by side."""
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from raymed.config import Experiment
+from raymed.data.predictions import logits_of
+from raymed.ensemble import Candidate, OofTable, Stack, fit_meta_learner, predict_folds
+from raymed.evaluation import class_prior, paired_difference, score
+from raymed.files import complete
+from raymed.pipeline.members import Member, member_table
+from raymed.pipeline.prepare import Prepared
+from raymed.runs import now
+
+Level = Literal["image", "patient"]
+Probabilities = npt.NDArray[np.float64]
+_VERSIONS = ("raymed", "torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores rows of probabilities at image and, where patients are known, patient level."""
+
+    experiment: Experiment
+    prepared: Prepared
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Patient level exists only where patients are declared."""
+        return ("image", "patient") if self.prepared.manifest.patients_declared else ("image",)
+
+    def scores(
+        self,
+        probabilities: Probabilities,
+        labels: npt.NDArray[np.int64],
+        patients: npt.NDArray[np.object_],
+    ) -> dict[str, Any]:
+        """Score one row of the summary, a `Scores` a level, JSON-ready."""
+        data = self.experiment.data
+        return {
+            level: score(
+                probabilities,
+                labels,
+                patients,
+                self.prepared.manifest.classes,
+                level=level,
+                folds=self.prepared.folds.count,
+                ordinal=data.ordinal,
+                positive=data.binary.positive if data.binary else None,
+                draws=self.experiment.evaluate.draws,
+                seed=self.experiment.seed,
+            ).as_dict()
+            for level in self.levels
+        }
+
+
+def score_run(
+    experiment: Experiment,
+    prepared: Prepared,
+    members: Sequence[Member],
+    oof: OofTable,
+    candidates: Sequence[Candidate],
+    stack: Stack,
+    failed: Mapping[str, str],
+    machine: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Gather what the report shows; JSON-ready."""
+    scorer = Scorer(experiment, prepared)
+    manifest, test = prepared.manifest, prepared.manifest.is_test
+    declared = manifest.patients_declared
+    rows = [_prior_row(scorer, oof, test)]
+    rows += _member_rows(scorer, members, oof, test)
+    rows += _meta_learner_rows(scorer, members, oof, candidates, test)
+    people = manifest.table["patient"]
+    warnings = [
+        text
+        for row in rows[-1:]
+        for level in scorer.levels
+        for text in row["oof"][level]["warnings"]
+    ]
+    return {
+        "schema": 1,
+        "name": experiment.name,
+        "created": now(),
+        "seed": experiment.seed,
+        "draws": experiment.evaluate.draws,
+        "folds": prepared.folds.count,
+        "classes": list(manifest.classes),
+        "ordinal": experiment.data.ordinal,
+        "positive": list(experiment.data.binary.positive) if experiment.data.binary else None,
+        "patients_declared": declared,
+        "samples": int((~test).sum()),
+        "patients": int(people[~test].nunique()),
+        "test_samples": int(test.sum()),
+        "test_patients": int(people[test].nunique()),
+        "chosen": stack.meta_learner.kind,
+        "rows": rows,
+        "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
+        "comparisons": _comparisons(scorer, members, oof, candidates, stack),
+        "warnings": list(dict.fromkeys(warnings)),
+        "provenance": _provenance(prepared, machine),
+    }
+
+
+def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    prior = class_prior(oof.labels, oof.classes, oof.patients)
+    manifest = scorer.prepared.manifest
+    on_test = None
+    if test.any():
+        on_test = scorer.scores(
+            np.tile(prior, (int(test.sum()), 1)), manifest.labels[test], manifest.patients[test]
+        )
+    everywhere = np.tile(prior, (len(oof.labels), 1))
+    return {
+        "name": "class prior",
+        "kind": "prior",
+        "oof": scorer.scores(everywhere, oof.labels, oof.patients),
+        "test": on_test,
+    }
+
+
+def _member_rows(
+    scorer: Scorer, members: Sequence[Member], oof: OofTable, test: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    manifest = scorer.prepared.manifest
+    kept = fit_meta_learner("mean", oof.logits, oof.labels, oof.patients).weights > 0
+    rows = []
+    for place, member in enumerate(members):
+        own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
+        on_test = None
+        if test.any():
+            mean = np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0)
+            on_test = scorer.scores(mean, manifest.labels[test], manifest.patients[test])
+        done = complete(member.folder.path) or {}
+        rows.append(
+            {
+                "name": member.name,
+                "kind": "member",
+                "id": member.id,
+                "model": member.recipe.model,
+                "probe": member.recipe.is_probe,
+                "training_seconds": done.get("seconds"),
+                "left_out": None if kept[place] else "no better than the class prior",
+                "oof": scorer.scores(own, oof.labels, oof.patients),
+                "test": on_test,
+            }
+        )
+    return rows
+
+
+def _meta_learner_rows(
+    scorer: Scorer,
+    members: Sequence[Member],
+    oof: OofTable,
+    candidates: Sequence[Candidate],
+    test: npt.NDArray[np.bool_],
+) -> list[dict[str, Any]]:
+    """Score every candidate: cross-fitted on the OOF rows, fitted on all of them for the test."""
+    manifest, rows = scorer.prepared.manifest, []
+    penalty = scorer.experiment.ensemble.logistic_penalty
+    for candidate in candidates:
+        fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, penalty)
+        on_test = None
+        if test.any():
+            predicted = predict_folds(fitted, _test_logits(members, test))
+            on_test = scorer.scores(predicted, manifest.labels[test], manifest.patients[test])
+        weights = fitted.member_weights(oof.classes)
+        rows.append(
+            {
+                "name": candidate.kind,
+                "kind": "meta-learner",
+                "temperature": fitted.temperature,
+                "weights": {m.name: float(w) for m, w in zip(members, weights, strict=True)},
+                "oof": scorer.scores(candidate.probabilities, oof.labels, oof.patients),
+                "test": on_test,
+            }
+        )
+    return rows
+
+
+def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Stack the members' logits on the test split: [folds, samples, members, classes]."""
+    parts = []
+    for member in members:
+        table = member_table(member, "test")
+        logits = logits_of(table).astype(np.float64)
+        parts.append(logits.reshape(-1, int(test.sum()), logits.shape[1]))
+    return np.stack(parts, axis=2)
+
+
+def _comparisons(
+    scorer: Scorer,
+    members: Sequence[Member],
+    oof: OofTable,
+    candidates: Sequence[Candidate],
+    stack: Stack,
+) -> list[dict[str, Any]]:
+    """Compare, patient by patient: fine-tuned members with their probe, the stack with the best."""
+    own = {
+        member.name: softmax(oof.logits[:, place].astype(np.float64), axis=1)
+        for place, member in enumerate(members)
+    }
+    losses = {name: _log_loss(scorer, values, oof) for name, values in own.items()}
+    probes = [member for member in members if member.recipe.is_probe]
+    pairs = []
+    for member in members:
+        rivals = [probe for probe in probes if probe.recipe.model == member.recipe.model] or probes
+        if not member.recipe.is_probe and rivals:
+            rival = min(rivals, key=lambda probe: losses[probe.name])
+            pairs.append(
+                (
+                    f"fine-tuned '{member.name}' against probe '{rival.name}'",
+                    own[member.name],
+                    own[rival.name],
+                    "negative: fine-tuning helped",
+                )
+            )
+    best = min(losses, key=losses.__getitem__)
+    chosen = next(item for item in candidates if item.kind == stack.meta_learner.kind)
+    pairs.append(
+        (
+            f"stack ({chosen.kind}) against its best member '{best}'",
+            chosen.probabilities,
+            own[best],
+            "negative: the stack is better",
+        )
+    )
+    level = scorer.levels[-1]
+    return [
+        {
+            "title": title,
+            "metric": "log_loss",
+            "level": level,
+            "meaning": meaning,
+            "difference": vars(
+                paired_difference(
+                    a,
+                    b,
+                    oof.labels,
+                    oof.patients,
+                    "log_loss",
+                    level=level,
+                    folds=scorer.prepared.folds.count,
+                    draws=scorer.experiment.evaluate.draws,
+                    seed=scorer.experiment.seed,
+                )
+            ),
+        }
+        for title, a, b, meaning in pairs
+    ]
+
+
+def _log_loss(scorer: Scorer, probabilities: Probabilities, oof: OofTable) -> float:
+    level = scorer.levels[-1]
+    scored = score(
+        probabilities,
+        oof.labels,
+        oof.patients,
+        scorer.prepared.manifest.classes,
+        level=level,
+        folds=scorer.prepared.folds.count,
+        draws=0,
+    )
+    return float(scored.metrics["log_loss"].value or 0.0)
+
+
+def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS}
+        | {"python": platform.python_version()},
+        "hashes": {"manifest": prepared.manifest.content, "folds": prepared.folds.content},
+        "machine": {
+            "cores": len(os.sched_getaffinity(0)),
+            "device": machine["device"],
+            "workers": machine["workers"],
+            "platform": platform.platform(),
+        },
+        "started": machine["started"],
+        "wall_seconds": round(time.monotonic() - machine["clock"], 1),
+    }

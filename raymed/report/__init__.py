@@ -1,0 +1,5 @@
+"""The report: one HTML page that opens offline and says what was built and how good it is."""
+
+from raymed.report.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,71 @@
+"""What the page says about a row, a leak and a warning, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raymed.report.material import Material, Row
+from raymed.report.wording import duration, number
+
+KINDS = {"prior": "no image seen", "member": "member", "meta-learner": "meta-learner"}
+NOTEWORTHY = 0.02  # a leak gap smaller than this is within what reshuffling gives
+
+
+@dataclass(frozen=True)
+class Warnings:
+    """What readers must know before they read figures, and what they may look up."""
+
+    first: tuple[str, ...]  # of the build and of the chosen stack
+    others: tuple[str, ...]  # of all other rows
+
+
+def describe_row(row: Row) -> str:
+    """Say in a line what a row is: its kind, model, training time, temperature."""
+    facts = row.facts
+    parts = ["probe" if facts.get("probe") else KINDS.get(row.kind, row.kind)]
+    if facts.get("model"):
+        parts.append(str(facts["model"]))
+    if facts.get("training_seconds") is not None:
+        parts.append(f"trained in {duration(facts['training_seconds'])}")
+    if facts.get("temperature") is not None:
+        parts.append(f"temperature {number(facts['temperature'], 2)}")
+    return ", ".join(parts)
+
+
+def describe_leak(leak: Mapping[str, Any]) -> str:
+    """Say what a quick classifier would have gained from patients shared between folds."""
+    shuffled, grouped = leak["image_level"]["macro_f1"], leak["patient_grouped"]["macro_f1"]
+    measured = (
+        f"A quick classifier ({leak['classifier']}) scores a macro F1 of {number(shuffled)} when "
+        f"images are shuffled into folds, and {number(grouped)} when each patient stays in one "
+        "fold."
+    )
+    if shuffled - grouped > NOTEWORTHY:
+        return (
+            f"{measured} The gap of {number(shuffled - grouped)} is not knowledge of the disease "
+            "but recognition of patients. The folds here are grouped by patient, so the figures "
+            "above do not contain it."
+        )
+    return f"{measured} Recognising patients would have gained little or nothing on these data."
+
+
+def collect_warnings(material: Material) -> Warnings:
+    """Gather the warnings of the build, then of the stack's scores, then of all other rows."""
+    first = dict.fromkeys(str(warning) for warning in material.metrics["warnings"])
+    first |= dict.fromkeys(_of_row(material, material.chosen))
+    others = dict.fromkeys(
+        f"{row.name}: {warning}"
+        for row in material.rows
+        if row != material.chosen
+        for warning in _of_row(material, row)
+    )
+    return Warnings(tuple(first), tuple(others))
+
+
+def _of_row(material: Material, row: Row) -> list[str]:
+    return [
+        f"{view.title}: {warning}"
+        for view in material.views
+        if (scores := view.scores(row)) is not None
+        for warning in scores.warnings
+    ]

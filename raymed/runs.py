@@ -1,0 +1,199 @@
+"""`RunFolder`: where each artifact of one experiment lies, and whether it is complete."""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from raymed.config import Experiment, read_experiment, write_experiment
+from raymed.errors import InputError
+from raymed.files import complete, mark_complete, read_json, write_json, write_text
+
+FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one experiment. Paths are given, nothing is read until asked for."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path | str) -> "RunFolder":
+        """Name a run folder; object storage is refused, it is not supported yet."""
+        if "://" in str(path):
+            raise InputError(str(path), "a run folder must be a local path", "give a folder")
+        return cls(Path(path).expanduser().resolve())
+
+    @classmethod
+    def existing(cls, path: Path | str) -> "RunFolder":
+        """Name a run folder that must already hold an experiment."""
+        run = cls.at(path)
+        if not run.experiment_file.is_file():
+            raise InputError(
+                str(path), "is not a run folder (no experiment.yaml)", "build one: raymed build"
+            )
+        return run
+
+    @property
+    def experiment_file(self) -> Path:
+        """The resolved experiment."""
+        return self.path / "experiment.yaml"
+
+    @property
+    def manifest_file(self) -> Path:
+        """The samples, classes in the schema metadata."""
+        return self.path / "manifest.parquet"
+
+    @property
+    def folds_file(self) -> Path:
+        """One fold a sample, -1 in the test split."""
+        return self.path / "folds.parquet"
+
+    @property
+    def audit_file(self) -> Path:
+        """What the check of the manifest found."""
+        return self.path / "audit.json"
+
+    @property
+    def oof_file(self) -> Path:
+        """The joined out-of-fold table."""
+        return self.path / "oof.arrow"
+
+    @property
+    def stack_folder(self) -> Path:
+        """The fitted stack."""
+        return self.path / "stack"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Every figure of the report."""
+        return self.path / "metrics.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The report to open in a browser."""
+        return self.path / "report.html"
+
+    @property
+    def log_folder(self) -> Path:
+        """What Ray and the workers said."""
+        return self.path / "log"
+
+    def member(self, member_id: str) -> "MemberFolder":
+        """Give the folder of one member."""
+        return MemberFolder(self.path / "members" / member_id, member_id)
+
+    def experiment(self) -> Experiment:
+        """Read the resolved experiment back."""
+        return read_experiment(self.experiment_file)
+
+    def claim(self, experiment: Experiment) -> None:
+        """Write the experiment down, or refuse a folder that belongs to another one.
+
+        Recipes, ensemble, evaluation and cluster may change between builds: members carry their
+        own identity. Name, seed and data may not: every member rests on them.
+        """
+        if self.experiment_file.exists():
+            before, now = self.experiment(), experiment
+            for key in ("name", "seed", "data"):
+                was, is_ = getattr(before, key), getattr(now, key)
+                if was != is_:
+                    raise InputError(
+                        str(self.path),
+                        f"belongs to another experiment: {_first_difference(key, was, is_)}",
+                        "choose another folder with --run, or delete this one",
+                    )
+        write_text(self.experiment_file, write_experiment(experiment))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one build; the kernel frees it when this process dies."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a+", encoding="utf-8") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.seek(0)
+                raise InputError(
+                    str(self.path),
+                    f"another build works on this folder ({held.read().strip()})",
+                    "wait for it, stop it, or choose another folder with --run",
+                ) from None
+            held.seek(0)
+            held.truncate()
+            held.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+            held.flush()
+            yield
+
+
+@dataclass(frozen=True)
+class MemberFolder:
+    """The folder of one member: a folder for each fold, then its joined predictions."""
+
+    path: Path
+    id: str
+
+    def fold(self, fold: int) -> Path:
+        """Give the folder of one fold."""
+        return self.path / f"fold-{fold}"
+
+    def start_attempt(self, fold: int) -> Path:
+        """Make the folder of one more try at a fold; only the try that DONE names counts."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        attempt = self.fold(fold) / f"{stamp}-{uuid.uuid4().hex[:8]}"
+        attempt.mkdir(parents=True)
+        return attempt
+
+    def earlier_attempts(self, fold: int) -> list[Path]:
+        """List the tries at a fold so far, the newest first."""
+        folder = self.fold(fold)
+        attempts = [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
+        return sorted(attempts, reverse=True)
+
+    def finish_fold(self, fold: int, attempt: Path, **facts: Any) -> None:
+        """Name the attempt that counts, then drop the others."""
+        names = [f"{attempt.name}/{name}" for name in FOLD_FILES]
+        mark_complete(self.fold(fold), names, attempt=attempt.name, fold=fold, **facts)
+        for other in self.earlier_attempts(fold):
+            if other != attempt:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def completed_fold(self, fold: int) -> Path | None:
+        """Return the attempt that counts, if the fold is complete and unharmed."""
+        done = complete(self.fold(fold))
+        return self.fold(fold) / str(done["attempt"]) if done is not None else None
+
+    def fold_facts(self, fold: int) -> dict[str, Any]:
+        """Read what was written down about a complete fold: seconds, device, versions."""
+        facts = read_json(self.fold(fold) / "DONE.json")
+        assert isinstance(facts, dict)
+        return facts
+
+    def record_failure(self, fold: int, reason: str, trace: str) -> None:
+        """Keep the exception of a fold beside it; the next build tries again."""
+        write_json(
+            self.fold(fold) / "FAILED.json", {"reason": reason, "trace": trace, "time": now()}
+        )
+
+
+def now() -> str:
+    """Return the time as text, UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _first_difference(key: str, was: Any, is_: Any) -> str:
+    if hasattr(was, "model_dump"):
+        was, is_ = was.model_dump(mode="json"), is_.model_dump(mode="json")
+        for field in was:
+            if was[field] != is_[field]:
+                return _first_difference(f"{key}.{field}", was[field], is_[field])
+    return f"there {key} is {json.dumps(was)}, here {json.dumps(is_)}"

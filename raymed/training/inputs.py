@@ -1,0 +1,81 @@
+"""What a model is fed: decoded images, or the cached features of its frozen backbone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from raymed.config import Augmentation
+from raymed.data.augmentation import augment
+from raymed.data.batches import Indices, as_images, inference_batches
+from raymed.models import Classifier
+
+INFERENCE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """An array of all samples, memory-mapped.
+
+    uint8 images [samples, h, w] or [samples, h, w, 3]; with `features`, float32
+    [samples, width] that go to the head alone.
+    """
+
+    array: npt.NDArray[Any]
+    device: torch.device
+    features: bool = False
+    bf16: bool = False
+
+    def training_batch(
+        self, rows: Indices, augmentation: Augmentation | None, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Load rows as a batch, augmented when told so."""
+        batch = self.batch(rows)
+        return batch if augmentation is None else augment(batch, augmentation, generator)
+
+    def batch(self, rows: Indices) -> torch.Tensor:
+        """Load rows as a batch."""
+        values = self.array[rows]
+        if self.features:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        return as_images(values, self.device)
+
+    def logits(self, model: Classifier, batch: torch.Tensor) -> torch.Tensor:
+        """Run the part of the model that starts at these inputs; logits float32 [b, classes]."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits = model.classify(batch) if self.features else model(batch)
+        return torch.as_tensor(logits).float()
+
+    def predict_all(
+        self, model: Classifier, rows: Indices, classes: int
+    ) -> npt.NDArray[np.float32]:
+        """Give the logits of rows, float32 [rows, classes]; the model is set to eval."""
+        model.eval()
+        logits = np.zeros((len(rows), classes), dtype=np.float32)
+        done = 0
+        for part in inference_batches(rows, INFERENCE_BATCH):
+            with torch.inference_mode():
+                predicted = self.logits(model, self.batch(part))
+            logits[done : done + len(part)] = predicted.cpu().numpy()
+            done += len(part)
+        return logits
+
+    def features_of(self, model: Classifier, rows: Indices) -> npt.NDArray[np.float32]:
+        """Give the backbone's features of image rows, float32 [rows, width]; sets eval."""
+        return np.concatenate([part for _, part in self.feature_batches(model, rows)])
+
+    def feature_batches(
+        self, model: Classifier, rows: Indices
+    ) -> Iterator[tuple[Indices, npt.NDArray[np.float32]]]:
+        """Give the backbone's features a batch of rows at a time, batches of one fixed size."""
+        model.eval()
+        for part in inference_batches(rows, INFERENCE_BATCH):
+            with (
+                torch.inference_mode(),
+                torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
+            ):
+                features = model.features(self.batch(part))
+            yield part, features.float().cpu().numpy()

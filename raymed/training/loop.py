@@ -1,0 +1,201 @@
+"""The training loop: a generator that yields after each step and each epoch.
+
+The caller reports, saves or stops. Every epoch seeds its own draws, so an epoch comes out the
+same whether the ones before it ran in this process or were restored.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from raymed.config import Phase, Recipe
+from raymed.data.batches import Indices, epoch_samples, split_batches
+from raymed.data.samples import SampleColumns
+from raymed.errors import TrainingError
+from raymed.losses import balanced_weights, cross_entropy
+from raymed.models import Classifier, layer_groups
+from raymed.optim import build_optimizer, rate_factor
+from raymed.training.inputs import Inputs
+from raymed.training.phases import enter_phase
+from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
+
+TensorState = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """One optimizer step is done; `step` counts the whole recipe from 1."""
+
+    step: int
+    loss: float
+    images: int
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """One epoch is done: its means, rates and the optimizer to save. Epochs count from 1."""
+
+    phase: int
+    epoch: int
+    loss: float
+    accuracy: float
+    lr_head: float
+    lr_stem: float
+    seconds: float
+    images: int
+    optimizer: torch.optim.Optimizer
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What stays the same over a fold's training: data, seeds, the recipe."""
+
+    recipe: Recipe
+    inputs: Inputs
+    samples: SampleColumns
+    fold: int
+    seed: int
+
+    @property
+    def rows(self) -> Indices:
+        """The rows that this fold's model learns from."""
+        return self.samples.training_rows(self.fold)
+
+    def epoch_batches(self, epoch: int) -> list[Indices]:
+        """Draw the batches of one epoch."""
+        rng = np.random.default_rng([self.seed, self.fold, SAMPLES, epoch])
+        patients = self.samples.patients[self.rows]
+        drawn = epoch_samples(self.rows, patients, self.recipe.samples_per_patient, rng)
+        return split_batches(drawn, self.recipe.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many optimizer steps an epoch takes; the same in every epoch."""
+        return len(self.epoch_batches(0))
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs all phases take."""
+        return sum(phase.epochs for phase in self.recipe.phases)
+
+    def train(
+        self, model: Classifier, done: int = 0, state: TensorState | None = None
+    ) -> Iterator[StepEnd | EpochEnd]:
+        """Train through all phases, skipping the first `done` epochs.
+
+        `state` is the optimizer's state after them (`optimizer_state`). Raises `TrainingError`
+        when a loss is not finite.
+        """
+        first = 0
+        for index, phase in enumerate(self.recipe.phases):
+            start = max(done - first, 0)
+            if start < phase.epochs:
+                optimizer = self._enter(model, phase)
+                if start and state is not None:
+                    restore_optimizer(optimizer, state)
+                for epoch in range(start, phase.epochs):
+                    yield from self._epoch(model, optimizer, index, first, epoch)
+            first += phase.epochs
+
+    def _enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
+        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
+        names = [name for name, _ in model.named_parameters()]
+        groups = layer_groups(model) if phase.ratio != 1 else [names]
+        return build_optimizer(model, groups, phase, self.recipe.optimizer)
+
+    def _epoch(
+        self,
+        model: Classifier,
+        optimizer: torch.optim.Optimizer,
+        index: int,
+        first: int,
+        epoch: int,
+    ) -> Iterator[StepEnd | EpochEnd]:
+        phase, number = self.recipe.phases[index], first + epoch
+        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
+        torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, number))
+        generator = torch.Generator().manual_seed(
+            derive_seed(self.seed, self.fold, AUGMENTATION, number)
+        )
+        batches = self.epoch_batches(number)
+        started, loss_sum, hits, images = time.monotonic(), 0.0, 0, 0
+        for step, rows in enumerate(batches):
+            factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
+            loss, correct = self._step(model, optimizer, rows, factor, generator)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the loss became {loss} in phase {index + 1}, epoch {number + 1}, step "
+                    f"{step + 1} at lr {phase.lr:g}; lower the rate, or clip"
+                )
+            loss_sum, hits = loss_sum + loss * len(rows), hits + correct
+            images += len(rows)
+            yield StepEnd(number * len(batches) + step + 1, loss_sum / images, len(rows))
+        rates = [group["base_lr"] for group in optimizer.param_groups]
+        yield EpochEnd(
+            index + 1,
+            number + 1,
+            loss_sum / images,
+            hits / images,
+            max(rates),
+            min(rates),
+            time.monotonic() - started,
+            images,
+            optimizer,
+        )
+
+    def _step(
+        self,
+        model: Classifier,
+        optimizer: torch.optim.Optimizer,
+        rows: Indices,
+        factor: float,
+        generator: torch.Generator,
+    ) -> tuple[float, int]:
+        """Take one step; return the batch's loss before it and how many were right."""
+        for group in optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        batch = self.inputs.training_batch(rows, self.recipe.augmentation, generator)
+        labels = torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device)
+        logits = self.inputs.logits(model, batch)
+        weights = self._class_weights()
+        loss = cross_entropy(logits, labels, weights, self.recipe.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.optimizer.clip is not None:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(trained, self.recipe.optimizer.clip)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            optimizer.step()
+        return value, int((logits.detach().argmax(1) == labels).sum())
+
+    def _class_weights(self) -> torch.Tensor | None:
+        if self.recipe.class_weights is None:
+            return None
+        labels = self.samples.labels[self.rows]
+        return balanced_weights(labels, self.samples.classes).to(self.inputs.device)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> TensorState:
+    """Flatten an optimizer's tensors to `<parameter>.<name>`, for safetensors."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value
+        for index, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, torch.Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: TensorState) -> None:
+    """Put `optimizer_state` back into a fresh optimizer of the same phase."""
+    state: dict[int, TensorState] = {}
+    for key, value in flat.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

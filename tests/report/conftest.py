@@ -1,0 +1,200 @@
+"""A toy run folder: real scores of made-up predictions, made-up audit and epochs."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raymed.config import parse_experiment, write_experiment
+from raymed.evaluation import class_prior, score
+from raymed.files import mark_complete, write_json, write_text
+from raymed.runs import FOLD_FILES, RunFolder
+
+CLASSES = ["glioma", "meningioma", "<i>no tumour</i> & co"]
+FOLDS = 3
+MEMBERS = {  # name: (id, model, whether it is a probe, its skill as a share of the stack's)
+    "probe-lite0": ("3f9a1c", "tf_efficientnet_lite0", True, 0.5),
+    "tuned-lite0": ("b20e77", "tf_efficientnet_lite0", False, 0.9),
+    "scratch-tiny": ("c4417d", "test_resnet", False, 0.0),
+}
+
+
+def _scores(skill: float, patients: int, declared: bool, seed: int) -> dict[str, Any]:
+    """Score predictions whose true class has a logit `skill` above the others, plus noise.
+
+    Half of the noise is shared by a patient's images, as hard patients are hard in all of them.
+    """
+    rng = np.random.default_rng(seed)
+    of_patient = np.repeat(np.arange(patients), 4)
+    labels = of_patient % len(CLASSES)
+    noise = rng.normal(size=(patients, len(CLASSES)))[of_patient]
+    noise = noise + rng.normal(size=(len(labels), len(CLASSES)))
+    logits = 0.5 * skill * noise + skill * np.eye(len(CLASSES))[labels]
+    if skill == 0:
+        shares = np.tile(class_prior(labels, len(CLASSES), of_patient), (len(labels), 1))
+    else:
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    groups = of_patient if declared else np.arange(len(labels))
+    levels = ("image", "patient") if declared else ("image",)
+    return {
+        level: score(shares, labels, groups, CLASSES, level=level, folds=FOLDS, draws=100).as_dict()
+        for level in levels
+    }
+
+
+def _rows(skill: float, patients: int, declared: bool, test: bool) -> list[dict[str, Any]]:
+    def row(name: str, kind: str, own: float, **facts: Any) -> dict[str, Any]:
+        seed = sum(name.encode())
+        return {
+            "name": name,
+            "kind": kind,
+            **facts,
+            "oof": _scores(own, patients, declared, seed),
+            "test": _scores(own, 18, declared, seed + 1) if test else None,
+        }
+
+    members = [
+        row(
+            name,
+            "member",
+            share * skill,
+            id=id_,
+            model=model,
+            probe=probe,
+            training_seconds=85.2,
+            left_out=None if share else "no better than the class prior",
+        )
+        for name, (id_, model, probe, share) in MEMBERS.items()
+    ]
+    weights = dict.fromkeys(MEMBERS, 0.5)
+    return [
+        row("class prior", "prior", 0.0),
+        *members,
+        row("mean", "meta-learner", 0.95 * skill, weights=weights),
+        row("logistic", "meta-learner", skill, weights=weights, temperature=1.2),
+    ]
+
+
+@cache
+def _metrics(skill: float, patients: int, declared: bool, test: bool) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "name": "toy",
+        "created": "2025-01-02T03:04:05+00:00",
+        "seed": 7,
+        "draws": 100,
+        "folds": FOLDS,
+        "classes": CLASSES,
+        "ordinal": False,
+        "positive": None,
+        "patients_declared": declared,
+        "samples": 4 * patients,
+        "patients": patients,
+        "test_samples": 72 if test else 0,
+        "test_patients": 18 if test else 0,
+        "chosen": "logistic",
+        "rows": _rows(skill, patients, declared, test),
+        "failed": [{"name": "broken", "id": "dead00", "reason": "loss <nan> in epoch 2"}],
+        "comparisons": [
+            {
+                "title": "fine-tuned 'tuned-lite0' against probe 'probe-lite0'",
+                "metric": "log_loss",
+                "difference": {"value": -0.213, "low": -0.304, "high": -0.118},
+                "meaning": "negative: fine-tuning helped",
+            }
+        ],
+        "warnings": ["class 'glioma' is rare"],
+        "provenance": {
+            "versions": {"raymed": "0.1.0", "torch": "2.8.0"},
+            "hashes": {"manifest": "a1" * 32, "folds": "b2" * 32},
+            "machine": {"cores": 2, "device": "cpu", "platform": "Linux-x86_64"},
+            "started": "2025-01-02T02:04:05+00:00",
+            "wall_seconds": 3605.0,
+        },
+    }
+
+
+def _audit(patients: int, declared: bool) -> dict[str, Any]:
+    known = patients if declared else None
+    return {
+        "samples": 4 * patients,
+        "patients": known,
+        "patients_declared": declared,
+        "classes": [
+            {"name": name, "samples": 80, "patients": 20, "test_samples": 24, "test_patients": 6}
+            for name in CLASSES
+        ],
+        "sites": [{"name": "north <1>", "samples": 4 * patients, "patients": known}],
+        "duplicates": {
+            "exact": 2,
+            "across_patients": 1,
+            "across_splits": 0,
+            "contradictory": 0,
+            "examples": [["p01_s1", "p07_s2"]],
+        },
+        "leak": {
+            "classifier": "nearest neighbour on 32 x 32 pixels",
+            "image_level": {"accuracy": 0.93, "macro_f1": 0.92},
+            "patient_grouped": {"accuracy": 0.71, "macro_f1": 0.68},
+        }
+        if declared
+        else None,
+        "findings": [
+            {"severity": "serious", "what": "a patient in two splits", "remedy": "move it"},
+            {"severity": "note", "what": "2 exact duplicates", "remedy": "drop one of each"},
+        ],
+    }
+
+
+def _epochs(fold: int, probe: bool) -> pd.DataFrame:
+    epochs = np.arange(1, 9)
+    loss = 1.1 * np.exp(-epochs / 4) + 0.02 * fold
+    return pd.DataFrame(
+        {
+            "phase": np.ones(8, int) if probe else np.repeat([1, 2], [3, 5]),
+            "train": ["head"] * 8 if probe else ["head"] * 3 + ["all"] * 5,
+            "epoch": epochs,
+            "loss": loss,
+            "held_out_loss": np.where(epochs == 1, np.nan, loss + 0.1 + 0.03 * fold),
+        }
+    )
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
+    """Fill a run folder whose stack has a given skill; 0 predicts the class prior."""
+
+    def make(
+        skill: float = 2.5, patients: int = 60, declared: bool = True, test: bool = True
+    ) -> RunFolder:
+        run = RunFolder.at(tmp_path / "run")
+        experiment = {
+            "name": "toy",
+            "data": {"source": "images", "patients": {"column": "patient"}},
+            "recipes": {"tuned-lite0": {"model": "tf_efficientnet_lite0"}},
+        }
+        parsed = parse_experiment(experiment, tmp_path, "toy.yaml")
+        write_text(run.experiment_file, write_experiment(parsed))
+        write_json(run.metrics_file, _metrics(skill, patients, declared, test))
+        write_json(run.audit_file, _audit(patients, declared))
+        for id_, _, probe, _ in MEMBERS.values():
+            for fold in range(FOLDS):
+                _complete_fold(run, id_, fold, probe)
+        return run
+
+    return make
+
+
+def _complete_fold(run: RunFolder, id_: str, fold: int, probe: bool) -> None:
+    member = run.member(id_)
+    attempt = member.start_attempt(fold)
+    for name in FOLD_FILES:
+        (attempt / name).touch()
+    _epochs(fold, probe).to_parquet(attempt / "epochs.parquet")
+    mark_complete(
+        member.fold(fold), [f"{attempt.name}/{name}" for name in FOLD_FILES], attempt=attempt.name
+    )
