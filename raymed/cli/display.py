@@ -1,8 +1,9 @@
 """What a build looks like in the terminal: stages, units at work, the summary."""
 
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import typer
 from rich.console import Console
@@ -84,11 +85,11 @@ class BuildDisplay:
         """Stop drawing; the bars disappear, the lines stay."""
         self.live.stop()
 
-    def follow(self, events: Any) -> Built:
+    def follow(self, events: Generator[Event, None, Built]) -> Built:
         """Show every event; return what the build leaves."""
         while True:
             try:
-                event: Event = next(events)
+                event = next(events)
             except StopIteration as end:
                 built: Built = end.value
                 return built

@@ -144,7 +144,7 @@ class _Pool:
         streams = list(self.running)
         ready, _ = ray.wait(streams, num_returns=1, timeout=1.0, fetch_local=False)
         more, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
-        return more or ready
+        return list(more or ready)
 
     def release(self, stream: Any) -> None:
         """Take back the worker of a stream that ended."""

@@ -1,9 +1,10 @@
 """The OOF table: each sample predicted by the model that never saw its patient."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ class OofTable:
     @property
     def classes(self) -> int:
         """How many classes there are."""
-        return self.logits.shape[2]
+        return int(self.logits.shape[2])
 
     def write(self, path: Path) -> None:
         """Write as an Arrow file."""
@@ -114,7 +115,7 @@ def read_oof(path: Path) -> OofTable:
 
 
 def _positions(
-    member: str, table: pa.Table, ids: npt.NDArray[np.object_], known: "Sequence[str]"
+    member: str, table: pa.Table, ids: npt.NDArray[np.object_], known: Iterable[str]
 ) -> npt.NDArray[np.int64]:
     """Find the row of each sample; refuse missing, doubled and unknown ones."""
     found: dict[str, int] = {}
@@ -150,7 +151,7 @@ def _refuse_leaks(
     member: str, rows: pa.Table, manifest: Manifest, folds: Folds, train: npt.NDArray[np.int64]
 ) -> None:
     """Hold a member's rows, in the manifest's order, against manifest and folds."""
-    truth = {
+    truth: dict[str, npt.NDArray[Any]] = {
         "fold": folds.fold[train],
         "label": manifest.labels[train],
         "patient": manifest.patients[train],

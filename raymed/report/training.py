@@ -33,8 +33,8 @@ def training_figure(at: int, curves: Curves) -> PageFigure | None:
         _words(curves, epochs),
         figure,
         height=320,
-        caption=f"Thin: {count(len(curves.folds), 'fold')}. Thick: their mean. Above each phase, what "
-        "it trains; a dotted line where the next begins.",
+        caption=f"Thin: {count(len(curves.folds), 'fold')}. Thick: their mean. Above each phase, "
+        "what it trains; a dotted line where the next begins.",
     )
 
 

@@ -45,37 +45,45 @@ def test_leaking_patients_flatters_nearest_neighbour(phantoms: PhantomSet) -> No
     assert honest < 0.6
 
 
-@pytest.mark.slow  # 8 s on an idle core
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_small_cnn_is_neither_lost_nor_perfect(phantoms: PhantomSet) -> None:
-    # Measured: .71 to .78 over training seeds; a standard error of 72 patients is .05.
-    guesses = np.zeros((288, len(STAGES)))
-    folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    for train, test in folds.split(  # type: ignore[no-untyped-call]
-        phantoms.images, phantoms.labels, phantoms.patients
-    ):
-        guesses[test] = _train_and_predict(phantoms, train, test)
-    table = pd.DataFrame(guesses).groupby(list(phantoms.patients)).mean()
-    truth = pd.Series(phantoms.labels).groupby(list(phantoms.patients)).first()
-    accuracy = float((table.idxmax(axis=1) == truth).mean())
+    # Measured: .64 to .78 over seven training seeds. 72 patients have a standard error of .05.
+    accuracy = np.mean([_patient_accuracy(phantoms, seed) for seed in (0, 1)])
     assert 0.60 <= accuracy <= 0.90
 
 
+def _patient_accuracy(phantoms: PhantomSet, seed: int) -> float:
+    """Share of patients whose mean out-of-fold probability is highest for their stage."""
+    guesses = np.zeros((len(phantoms.images), len(STAGES)))
+    folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+    rows = folds.split(phantoms.images, phantoms.labels, phantoms.patients)
+    for train, test in rows:
+        guesses[test] = _train_and_predict(phantoms, train, test, seed)
+    table = pd.DataFrame(guesses).groupby(list(phantoms.patients)).mean()
+    truth = pd.Series(phantoms.labels).groupby(list(phantoms.patients)).first()
+    return float((table.idxmax(axis=1) == truth).mean())
+
+
 def _train_and_predict(
-    phantoms: PhantomSet, train: NDArray[np.intp], test: NDArray[np.intp], epochs: int = 25
+    phantoms: PhantomSet,
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    seed: int,
+    epochs: int = 25,
 ) -> NDArray[np.float32]:
     """Class probabilities [test, stages] of a CNN of three layers trained from scratch."""
     images = torch.from_numpy(phantoms.images).float()[:, None]
     std, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
     images, labels = (images - mean) / std, torch.from_numpy(phantoms.labels).long()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = _cnn()
         optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
         steps = epochs * -(-len(train) // 32)
         pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
         for _ in range(epochs):
-            for batch in torch.randperm(len(train)).split(32):
+            for batch in torch.split(torch.randperm(len(train)), 32):
                 chosen = train[batch.numpy()]
                 shift = torch.randint(-3, 4, (2,)).tolist()
                 seen = torch.roll(images[chosen], shift, (2, 3))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def _scores(skill: float, patients: int, declared: bool, seed: int) -> dict[str,
     else:
         shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     groups = of_patient if declared else np.arange(len(labels))
-    levels = ("image", "patient") if declared else ("image",)
+    levels: list[Literal["image", "patient"]] = ["image", "patient"] if declared else ["image"]
     return {
         level: score(shares, labels, groups, CLASSES, level=level, folds=FOLDS, draws=100).as_dict()
         for level in levels
