@@ -96,22 +96,26 @@ class RunFolder:
         """Read the resolved experiment back."""
         return read_experiment(self.experiment_file)
 
-    def claim(self, experiment: Experiment) -> None:
-        """Write the experiment down, or refuse a folder that belongs to another one.
+    def refuse_other(self, experiment: Experiment) -> None:
+        """Refuse a folder that belongs to another experiment.
 
         Recipes, ensemble, evaluation and cluster may change between builds: members carry their
         own identity. Name, seed and data may not: every member rests on them.
         """
-        if self.experiment_file.exists():
-            before, now = self.experiment(), experiment
-            for key in ("name", "seed", "data"):
-                was, is_ = getattr(before, key), getattr(now, key)
-                if was != is_:
-                    raise InputError(
-                        str(self.path),
-                        f"belongs to another experiment: {_first_difference(key, was, is_)}",
-                        "choose another folder with --run, or delete this one",
-                    )
+        if not self.experiment_file.exists():
+            return
+        before = self.experiment()
+        for key in ("name", "seed", "data"):
+            was, is_ = getattr(before, key), getattr(experiment, key)
+            if was != is_:
+                raise InputError(
+                    str(self.path),
+                    f"belongs to another experiment: {_first_difference(key, was, is_)}",
+                    "choose another folder with --run, or delete this one",
+                )
+
+    def write_experiment(self, experiment: Experiment) -> None:
+        """Write the resolved experiment down: from now on the folder is its."""
         write_text(self.experiment_file, write_experiment(experiment))
 
     @contextmanager

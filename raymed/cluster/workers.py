@@ -79,22 +79,24 @@ def run_units(
     workers: int,
     gpus_a_worker: float = 0,
     wanted: Callable[[AnyUnit], bool] = lambda unit: True,
+    ready: Callable[[AnyUnit], bool] = lambda unit: True,
 ) -> Iterator[Reported[AnyUnit] | Finished[AnyUnit] | Failed[AnyUnit]]:
     """Work on units in `workers` processes of the running Ray; events as they come.
 
-    `wanted` is asked before a unit starts. The caller may stop taking events: what is running
-    ends with the session.
+    Units start in their order, but one that is not `ready` lets others pass, and one that is not
+    `wanted` any more is dropped. The caller may stop taking events: what is running ends with the
+    session.
     """
     pool = _Pool(min(workers, len(units)), gpus_a_worker)
     waiting, tries = deque(units), dict.fromkeys(range(len(units)), 0)
     numbers = {id(unit): number for number, unit in enumerate(units)}
     while waiting or pool.running:
-        while waiting and pool.idle:
-            unit = waiting.popleft()
-            if wanted(unit):
-                pool.start(unit)
-        if not pool.running:
-            continue
+        waiting = deque(unit for unit in waiting if wanted(unit))
+        for unit in [unit for unit in waiting if ready(unit)][: len(pool.idle)]:
+            waiting.remove(unit)
+            pool.start(unit)
+        if waiting and not pool.running:
+            raise AssertionError(f"{len(waiting)} units wait for what will never come")
         for stream in pool.ready():
             unit = pool.running[stream].unit
             try:

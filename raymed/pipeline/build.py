@@ -19,6 +19,7 @@ from raymed.pipeline.members import (
     FeatureUnit,
     FoldUnit,
     Member,
+    check_recipes,
     feature_units,
     finish_member,
     fold_units,
@@ -63,7 +64,8 @@ def build_events(
     folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
     started, clock = now(), time.monotonic()
     with folder.lock():
-        folder.claim(experiment)
+        folder.refuse_other(experiment)
+        yield from check_recipes(experiment)
         prepared = yield from prepare(experiment, folder)
         members = plan_members(experiment, folder, prepared)
         device, workers = _placement(experiment)
@@ -116,8 +118,7 @@ def _train(
     gpus = min(workers, torch.cuda.device_count()) if device == "cuda" else 0
     yield Note(f"starting {min(workers, len(units))} workers on {device}")
     with embedded_ray(workers, gpus, run.log_folder):
-        for batch in (features, units):
-            yield from _work(run, members, batch, workers, gpus / workers, failed)
+        yield from _work(run, members, [*features, *units], workers, gpus / workers, failed)
     return failed
 
 
@@ -129,14 +130,21 @@ def _work(
     gpus: float,
     failed: dict[str, str],
 ) -> Iterator[Event]:
-    """Drive one batch of units; adds to `failed`."""
+    """Drive the units, a probe's folds after its features; adds to `failed`."""
     from raymed.cluster.workers import Failed, Finished, run_units  # imports Ray
 
-    if not units:
-        return
     folders = {member.name: member.folder for member in members}
-    for event in run_units(units, workers, gpus, lambda unit: unit.member not in failed):
+    computing = {unit.target for unit in units if isinstance(unit, FeatureUnit)}
+    for event in run_units(
+        units,
+        workers,
+        gpus,
+        wanted=lambda unit: unit.member not in failed,
+        ready=lambda unit: isinstance(unit, FeatureUnit) or unit.features not in computing,
+    ):
         unit = event.unit
+        if isinstance(unit, FeatureUnit) and isinstance(event, Failed | Finished):
+            computing.discard(unit.target)
         if isinstance(event, Failed):
             failed.setdefault(unit.member, f"{unit.part}: {event.reason}")
             fold = unit.fold if isinstance(unit, FoldUnit) else 0

@@ -20,6 +20,7 @@ from raymed.ensemble import member_rows
 from raymed.errors import InputError
 from raymed.files import complete, digest, mark_complete, whole_file, write_text
 from raymed.models import build_classifier, layer_groups, weights_identity
+from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import MemberFolder, RunFolder
 from raymed.training import FoldContext, Progress, compute_features, feature_file, train_fold
@@ -92,6 +93,10 @@ class FoldUnit:
             self.checkpoint_seconds,
         )
         started = time.monotonic()
+        if self.features is not None:  # there already, unless the cache was cleaned meanwhile
+            yield from compute_features(
+                self.recipe, self.images, self.features, self.device, self.seed
+            )
         yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
         folder.finish_fold(
             self.fold,
@@ -104,16 +109,22 @@ class FoldUnit:
         )
 
 
-def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> list[Member]:
-    """Give every recipe its identity, and build the model of each incomplete one once.
+def check_recipes(experiment: Experiment) -> Iterator[Event]:
+    """Build every recipe's model once, before anything is read.
 
     Raises `InputError` for what would fail on every fold: model, weights, size, layer groups.
     """
+    count = len(experiment.recipes)
+    for done, (name, recipe) in enumerate(experiment.recipes.items()):
+        yield Stage("building every model once", done, count)
+        _try_to_build(name, recipe)
+
+
+def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> list[Member]:
+    """Give every recipe its identity; two recipes that mean the same are refused."""
     members = []
     for name, recipe in experiment.recipes.items():
         member = Member(name, recipe, run.member(_identity(experiment, recipe, prepared)))
-        if complete(member.folder.path) is None:
-            _try_to_build(name, recipe, len(prepared.manifest.classes))
         members.append(member)
     twins = {member.id: member.name for member in members}
     for member in members:
@@ -221,9 +232,9 @@ def _identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str
     )[:12]
 
 
-def _try_to_build(name: str, recipe: Recipe, classes: int) -> None:
+def _try_to_build(name: str, recipe: Recipe) -> None:
     try:
-        model = build_classifier(recipe, classes)
+        model = build_classifier(recipe, classes=2)
         if any(phase.ratio != 1 for phase in recipe.phases):
             layer_groups(model)
     except InputError as error:

@@ -37,7 +37,7 @@ def prepare(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pr
     manifest = yield from _read(experiment)
     manifest = draw_test_split(manifest, experiment.data, experiment.seed)
     folds = assign_folds(manifest, experiment.data, experiment.seed)
-    _freeze(run, manifest, folds)
+    _freeze(experiment, run, manifest, folds)
     sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
     for size in sizes:
         yield from _decode(experiment.cluster.cache_folder, manifest, size)
@@ -56,8 +56,8 @@ def _read(experiment: Experiment) -> Generator[Event, None, Manifest]:
     return listing.inspected(inspections)
 
 
-def _freeze(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
-    """Write manifest and folds once; afterwards they must come out the same."""
+def _freeze(experiment: Experiment, run: RunFolder, manifest: Manifest, folds: Folds) -> None:
+    """Write manifest, folds and experiment once; then the first two must come out the same."""
     if run.manifest_file.exists() and run.folds_file.exists():
         before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
         for what, was, now in (
@@ -72,6 +72,7 @@ def _freeze(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
                 )
     manifest.write(run.manifest_file)
     folds.write(run.folds_file)
+    run.write_experiment(experiment)
 
 
 def _decode(cache: Path, manifest: Manifest, size: int) -> Iterator[Event]:
