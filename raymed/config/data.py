@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from raymed.config.strict import RelativePath, Strict
 
@@ -66,6 +66,12 @@ class Folds(Strict):
         return self
 
 
+def _refuse_repeated(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError("a name stands twice")
+    return names
+
+
 class DataConfig(Strict):
     """The images of an experiment."""
 
@@ -76,7 +82,7 @@ class DataConfig(Strict):
         Patients | None,
         BeforeValidator(_read_patients, json_schema_input_type=Literal["none"] | Patients | None),
     ] = Field(None, description="none, or where a sample's patient is read; must be given")
-    classes: tuple[str, ...] | None = Field(
+    classes: Annotated[tuple[str, ...] | None, AfterValidator(_refuse_repeated)] = Field(
         None, min_length=2, description="class order; default: sorted names"
     )
     ordinal: bool = Field(False, description="the classes are ordered stages")

@@ -33,7 +33,11 @@ class Cluster(Strict):
     """Where units of work run. Nothing here changes a result."""
 
     workers: Annotated[
-        int | None, BeforeValidator(lambda value: None if value == "auto" else value)
+        int | None,
+        BeforeValidator(
+            lambda value: None if value == "auto" else value,
+            json_schema_input_type=Literal["auto"] | int | None,
+        ),
     ] = Field(None, ge=1, description="auto: one for each core, or each GPU")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cache: RelativePath | None = Field(

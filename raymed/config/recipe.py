@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from raymed.config.strict import NoneWord, RelativePath, Strict
+from raymed.config.strict import RelativePath, Strict, none_word_or
 
 SCHEMA_VERSION = 1
 """Part of every member's identity: raise it when the same recipe starts to mean another model."""
@@ -88,7 +88,7 @@ class Recipe(Strict):
     batch_size: int = Field(32, ge=2, le=4096)
     phases: tuple[Phase, ...] = Field(min_length=1)
     optimizer: Optimizer = Optimizer()
-    class_weights: Annotated[Literal["balanced"] | None, NoneWord] = Field(
+    class_weights: Annotated[Literal["balanced"] | None, none_word_or(Literal["balanced"])] = Field(
         None, description="balanced: a class's loss weighs inversely to its training samples"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -98,7 +98,7 @@ class Recipe(Strict):
         None, ge=1, description="drawn anew each epoch; default: all of a patient's samples"
     )
     precision: Literal["fp32", "bf16"] = "fp32"
-    augmentation: Annotated[Augmentation | None, NoneWord] = Augmentation()
+    augmentation: Annotated[Augmentation | None, none_word_or(Augmentation)] = Augmentation()
 
     @model_validator(mode="before")
     @classmethod
@@ -106,10 +106,9 @@ class Recipe(Strict):
         if not isinstance(values, dict):
             return values
         values = dict(values)
-        scratch = values.get("pretrained") in ("none", {"source": "none"}) or (
-            isinstance(values.get("pretrained"), dict)
-            and values["pretrained"].get("source") == "none"
-        )
+        weights = _read_pretrained(values.get("pretrained"))
+        source = weights.get("source") if isinstance(weights, dict) else weights
+        scratch = getattr(source, "source", source) == "none"
         values.setdefault("phases", _FROM_SCRATCH if scratch else _FINE_TUNE)
         values.setdefault("freeze_batchnorm", not scratch)
         if _trains_head_only(values["phases"]):
@@ -130,5 +129,6 @@ class Recipe(Strict):
 
 def _trains_head_only(phases: Any) -> bool:
     return isinstance(phases, list | tuple) and all(
-        isinstance(phase, dict) and phase.get("train") == "head" for phase in phases
+        (phase.get("train") if isinstance(phase, dict) else getattr(phase, "train", None)) == "head"
+        for phase in phases
     )

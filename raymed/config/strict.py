@@ -1,7 +1,7 @@
 """The ground every part of an experiment stands on: frozen, typed, unknown keys refused."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
@@ -22,9 +22,9 @@ RelativePath = Annotated[Path, AfterValidator(_resolve)]
 """A path that, when relative, starts at the folder of the configuration file."""
 
 
-def none_word(value: Any) -> Any:
-    """Read the YAML word `none` as no value."""
-    return None if value == "none" else value
-
-
-NoneWord = BeforeValidator(none_word)
+def none_word_or(kind: Any) -> BeforeValidator:
+    """Read the YAML word `none` as no value, else as `kind`; the JSON Schema says so too."""
+    return BeforeValidator(
+        lambda value: None if value == "none" else value,
+        json_schema_input_type=Literal["none"] | kind | None,
+    )

@@ -63,7 +63,7 @@ class Folds:
 
 
 def draw_test_split(manifest: Manifest, data: DataConfig, seed: int) -> Manifest:
-    """Move `data.test.share` of each class's patients to the test split.
+    """Move `data.test.share` of each class's patients to the test split; one stays to train on.
 
     A patient's class is that of most of his samples. Without `data.test` the manifest's own
     split stays.
@@ -79,7 +79,7 @@ def draw_test_split(manifest: Manifest, data: DataConfig, seed: int) -> Manifest
     chosen: set[str] = set()
     for _, patients in classes.groupby(classes):
         names = sorted(patients.index)
-        count = int(np.floor(len(names) * data.test.share + 0.5))
+        count = min(int(np.floor(len(names) * data.test.share + 0.5)), len(names) - 1)
         chosen.update(rng.permutation(np.array(names, dtype=object))[:count])
     if not chosen:
         raise InputError("data.test.share", f"{data.test.share} leaves no patient to test on")

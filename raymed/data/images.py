@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ def load_images(references: Sequence[str], size: int, channels: int) -> Iterator
 
 def prepare(image: Image.Image, size: int, channels: int) -> Pixels:
     """Bring an opened image to its number of channels and its size."""
+    if "transparency" in image.info:
+        image = image.convert("RGBA")  # PIL warns where a palette's transparency is dropped at once
     grey = image.convert("L" if channels == 1 else "RGB")
     if grey.size != (size, size):
         grey = ImageOps.pad(grey, (size, size), method=Image.Resampling.BICUBIC)
@@ -79,10 +82,10 @@ def _with_arrays(references: Sequence[str]) -> list[Content]:
 
 def _npz_array(path: Path, name: str) -> Pixels:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             pixels: Pixels = arrays[name]
             return pixels
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(str(path), f"cannot be read as npz ({error})") from None
 
 

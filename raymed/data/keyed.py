@@ -49,7 +49,8 @@ def values_of_samples(
         values = column_of(samples, column, str(source)).astype(str)
     else:
         values = _looked_up(samples, file, column, key)
-    empty = samples["sample_id"][values.str.strip() == ""].tolist()
+    values = values.str.strip()  # 'p1 ' and 'p1' are one patient
+    empty = samples["sample_id"][values == ""].tolist()
     if empty:
         place = f"{file or source}, column {column!r}"
         raise InputError(place, f"is empty for {len(empty)} samples: {some(empty)}", "fill it")

@@ -138,9 +138,9 @@ def list_samples(data: DataConfig) -> Listing:
     samples = samples.assign(label=numbers.astype("int16"), patient=find_patients(samples, data))
     folds = data.folds
     if folds.column is not None:
-        samples["declared_fold"] = values_of_samples(
-            samples, data.source, folds.column, folds.file, folds.key
-        )
+        trained_on = samples[samples["split"] == "train"]
+        declared = values_of_samples(trained_on, data.source, folds.column, folds.file, folds.key)
+        samples["declared_fold"] = declared.reindex(samples.index, fill_value="")
     _refuse_split_patients(samples)
     return Listing(samples, classes, data.patients.known)
 
@@ -186,7 +186,7 @@ def _class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def _refuse_split_patients(samples: pd.DataFrame) -> None:

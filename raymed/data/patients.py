@@ -37,11 +37,11 @@ def patients_in_paths(paths: Iterable[str], pattern: str) -> list[str]:
             f"{pattern!r} has {compiled.groups} groups",
             "put the patient into one pair of parentheses",
         )
-    found = {path: compiled.search(path) for path in paths}
-    strangers = [path for path, match in found.items() if match is None]
+    found = [(path, compiled.search(path)) for path in paths]
+    strangers = [path for path, match in found if match is None or not match.group(1)]
     if strangers:
         raise InputError(
             "patients pattern",
-            f"{pattern!r} does not match {len(strangers)} images: {some(strangers)}",
+            f"{pattern!r} finds no patient in {len(strangers)} images: {some(strangers)}",
         )
-    return [match.group(1) for match in found.values() if match is not None]
+    return [match.group(1) for _, match in found if match is not None]

@@ -5,6 +5,7 @@ label (text), site, split (`train` or `test`), and the source's own columns besi
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from raymed.data.keyed import column_of, read_table
 from raymed.errors import InputError, some
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+_NPZ_FAULTS = (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 _SPLITS = {
     "train": "train",
     "val": "train",
@@ -75,6 +77,12 @@ def _read_class_folders(source: Path) -> pd.DataFrame:
             "expected <source>/<class>/<image>.png; for a table give its path",
         )
     relative, labels, paths = zip(*rows, strict=True)
+    if {label.lower() for label in labels} <= set(_SPLITS):
+        raise InputError(
+            str(source),
+            f"its folders are splits, not classes: {some(sorted(set(labels)))}",
+            "write a CSV manifest with the columns image, label and split",
+        )
     return pd.DataFrame(
         {
             "sample_id": relative,
@@ -97,12 +105,20 @@ def _read_manifest_table(source: Path, data: DataConfig) -> pd.DataFrame:
     unlabelled = (np.flatnonzero(table["label"].str.strip() == "") + 2).tolist()
     if unlabelled:
         raise InputError(str(source), f"rows without a label: {some(unlabelled)}")
-    columns = table.columns
-    table["sample_id"] = table["sample_id"] if "sample_id" in columns else relative
-    table["site"] = table[data.site_column] if data.site_column in columns else ""
-    split = table[data.split_column] if data.split_column in columns else "train"
-    table["split"] = _known_splits(pd.Series(split, index=table.index), source)
-    return table.assign(image=paths, relative=relative)
+    table["sample_id"] = table["sample_id"] if "sample_id" in table.columns else relative
+    site, split = (
+        _optional_column(table, getattr(data, key), DataConfig.model_fields[key].default, source)
+        for key in ("site_column", "split_column")
+    )
+    split = _known_splits(split, source)
+    return table.assign(image=paths, relative=relative, site=site, split=split)
+
+
+def _optional_column(table: pd.DataFrame, name: str, usual: str, source: Path) -> pd.Series:
+    """Give a column, empty when absent; one that was named on purpose must be there."""
+    if name == usual and name not in table.columns:
+        return pd.Series("", index=table.index)
+    return column_of(table, name, str(source))
 
 
 def _known_splits(split: pd.Series, source: Path) -> pd.Series:
@@ -117,11 +133,11 @@ def _known_splits(split: pd.Series, source: Path) -> pd.Series:
 
 def _read_npz(source: Path) -> pd.DataFrame:
     try:
-        with np.load(source, allow_pickle=False) as arrays:
+        with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             held = {name: arrays[name] for name in arrays.files if not name.endswith("_images")}
             shapes = {name: arrays[name].shape for name in arrays.files if name.endswith("_images")}
             kinds = {name: arrays[name].dtype for name in shapes}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _NPZ_FAULTS as error:
         raise InputError(str(source), f"cannot be read as npz ({error})") from None
     parts = [part for part in ("train", "val", "test") if f"{part}_images" in shapes]
     if "train" not in parts:

@@ -80,7 +80,7 @@ def join_members(
         "folds": folds.content,
         "members": json.dumps(dict(recipes or {name: name for name in tables})),
     }
-    joined = pa.concat_tables(ordered).unify_dictionaries().combine_chunks()
+    joined = _encoded_anew(pa.concat_tables(ordered))
     return OofTable(
         joined.replace_schema_metadata(metadata),
         tuple(tables),
@@ -145,6 +145,15 @@ def _positions(
             remedy,
         )
     return np.array([found[sample] for sample in ids], dtype=np.int64)
+
+
+def _encoded_anew(table: pa.Table) -> pa.Table:
+    """Encode dictionaries by first appearance: the same rows are then the same bytes."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            values = table[place].cast(pa.string()).combine_chunks().dictionary_encode()
+            table = table.set_column(place, field, values)
+    return table.combine_chunks()
 
 
 def _refuse_leaks(

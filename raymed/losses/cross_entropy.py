@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 def balanced_weights(labels: npt.NDArray[np.int64], classes: int) -> torch.Tensor:
-    """Weigh each class by n / (classes * n_class), float [classes]; an absent class weighs 0."""
+    """Weigh each class by n / (classes present * n_class), float [classes]; an absent one by 0."""
     counts = np.bincount(labels, minlength=classes)
     present = counts > 0
     weights = np.zeros(classes)

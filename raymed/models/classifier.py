@@ -7,7 +7,7 @@ from torch import nn
 
 from raymed.config import Recipe
 from raymed.errors import InputError, did_you_mean
-from raymed.models.weights import hub_backbone, load_weights
+from raymed.models.weights import first_line, hub_backbone, load_weights
 
 
 class Classifier(nn.Module):
@@ -84,7 +84,7 @@ def _create(recipe: Recipe, *, pretrained: bool) -> nn.Module:
     except (TypeError, AssertionError) as error:
         raise InputError(
             "model",
-            f"{recipe.model} cannot be built for {recipe.size} px ({error})",
+            f"{recipe.model} cannot be built for {recipe.size} px ({first_line(error)})",
             "try the size it was made for",
         ) from None
     model = model.to(memory_format=torch.channels_last)
@@ -100,7 +100,7 @@ def _feature_width(backbone: nn.Module, size: int) -> int:
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InputError(
             "size",
-            f"the model cannot take {size} px ({str(error).splitlines()[0]})",
+            f"the model cannot take {size} px ({first_line(error)})",
             "try the size it was made for",
         ) from None
     finally:

@@ -1,12 +1,10 @@
 """Pretrained weights: from timm's hub or a local file, always checked against the model."""
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from raymed.config import Pretrained
@@ -45,10 +43,9 @@ def hub_backbone(model: str, create: Callable[[], nn.Module]) -> nn.Module:
     except InputError:
         raise
     except Exception as error:  # the hub client raises a dozen kinds
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else repr(error)
         raise InputError(
             "pretrained",
-            f"hub weights of {model} cannot be had ({reason})",
+            f"hub weights of {model} cannot be had ({first_line(error)})",
             "without a network give pretrained: {file: PATH}, or none",
         ) from None
 
@@ -62,6 +59,12 @@ def weights_identity(pretrained: Pretrained) -> str:
     return f"sha256:{checksum(pretrained.file)}"
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the error itself when it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else repr(error)
+
+
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
@@ -69,22 +72,17 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError("pretrained.file", f"no such file: {path}") from None
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        pickle.UnpicklingError,
-        SafetensorError,
-    ) as error:
+    except Exception as error:  # on bytes that are no pickle the unpickler raises any kind
         raise InputError(
             str(path),
-            f"is no state dict that can be read ({str(error).splitlines()[0][:120]})",
+            f"is no state dict that can be read ({first_line(error)})",
             "save a plain state dict: torch.save(model.state_dict(), path)",
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
         raise InputError(str(path), "holds no state dict", "save model.state_dict()")
     return state
 

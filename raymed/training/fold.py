@@ -1,5 +1,6 @@
 """One unit of work: train one recipe on one fold, and predict what its model never saw."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -108,13 +109,14 @@ def _describe(event: EpochEnd, trainer: Trainer, model: Classifier) -> dict[str,
     rows = _few_of_each_patient(trainer.samples, trainer.fold)
     logits = torch.from_numpy(trainer.inputs.predict_all(model, rows, trainer.samples.classes))
     labels = torch.from_numpy(trainer.samples.labels[rows])
+    held_out_loss = float(cross_entropy(logits, labels))
     return {
         "phase": event.phase,
         "train": trainer.recipe.phases[event.phase - 1].train,
         "epoch": event.epoch,
         "loss": event.loss,
         "accuracy": event.accuracy,
-        "held_out_loss": float(cross_entropy(logits, labels)),
+        "held_out_loss": held_out_loss if math.isfinite(held_out_loss) else None,  # no NaN in JSON
         "held_out_accuracy": float((logits.argmax(1) == labels).float().mean()),
         "lr_head": event.lr_head,
         "lr_stem": event.lr_stem,

@@ -111,7 +111,13 @@ def write_phantoms(
     """
     _refuse_impossible(patients, slices, size, seed)
     manifest, note = folder / "manifest.csv", folder / "phantom.json"
-    wanted = dict(drawing=DRAWING, patients=patients, slices=slices, size=size, seed=seed)
+    wanted = {
+        "drawing": DRAWING,
+        "patients": patients,
+        "slices": slices,
+        "size": size,
+        "seed": seed,
+    }
     if manifest.exists() and not note.exists():
         raise InputError(str(manifest), "not the manifest of a phantom set", "name another folder")
     if manifest.exists() and json.loads(note.read_text()) == wanted:

@@ -1,0 +1,30 @@
+"""Shared by all tests: a cache of their own, and where real data lies."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep decoded images and features of tests out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("RAYMED_CACHE")
+    os.environ["RAYMED_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["RAYMED_CACHE"]
+    else:
+        os.environ["RAYMED_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data sets, or a skip that says so."""
+    root = Path(__file__).parent.parent
+    folder = Path(os.environ.get("RAYMED_TEST_DATA", root.parent / "shared" / "data"))
+    if not (folder / "alzheimer").is_dir():
+        pytest.skip(f"no real data at {folder} (set RAYMED_TEST_DATA)")
+    return folder

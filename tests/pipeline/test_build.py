@@ -1,0 +1,170 @@
+"""A build leaves what the design says, and holds its invariants, on a real embedded Ray."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from raymed.data import Folds, Manifest
+from raymed.ensemble import cross_fit, read_oof, read_stack
+from raymed.evaluation import score
+from raymed.files import complete
+from raymed.pipeline.build import Built, build
+from raymed.runs import FOLD_FILES
+
+
+def test_the_run_folder_holds_every_artifact_of_the_design(built: Built) -> None:
+    run = built.run.path
+    for name in (
+        "experiment.yaml",
+        "manifest.parquet",
+        "folds.parquet",
+        "audit.json",
+        "oof.arrow",
+        "stack/stack.json",
+        "metrics.json",
+        "report.html",
+    ):
+        assert (run / name).is_file(), name
+    members = sorted((run / "members").iterdir())
+    assert len(members) == 2
+    for member in members:
+        assert complete(member) is not None
+        for name in ("recipe.yaml", "oof.parquet", "test.parquet"):
+            assert (member / name).is_file()
+        for fold in (0, 1):
+            attempt = member / f"fold-{fold}" / complete(member / f"fold-{fold}")["attempt"]
+            assert sorted(path.name for path in attempt.iterdir()) == sorted(FOLD_FILES)
+
+
+def test_no_patient_is_in_two_folds_or_in_training_and_test(built: Built) -> None:
+    folds = Folds.read(built.run.folds_file)
+    sides = pd.Series(folds.fold).groupby(np.array(folds.patients)).nunique()
+
+    assert (sides == 1).all()
+    assert set(folds.fold) == {-1, 0, 1}
+
+
+def test_every_training_sample_is_predicted_once_by_each_member_and_no_test_sample(
+    built: Built,
+) -> None:
+    oof = read_oof(built.run.oof_file)
+    folds = Folds.read(built.run.folds_file)
+    inside = [s for s, fold in zip(folds.sample_ids, folds.fold, strict=True) if fold >= 0]
+
+    rows = oof.table.to_pandas()
+    for _, own in rows.groupby("member", observed=True):
+        assert sorted(own["sample_id"]) == sorted(inside)
+
+
+def test_every_row_comes_from_the_model_of_its_own_fold(built: Built) -> None:
+    folds = Folds.read(built.run.folds_file)
+    fold_of = dict(zip(folds.sample_ids, folds.fold, strict=True))
+
+    rows = read_oof(built.run.oof_file).table.to_pandas()
+
+    assert (rows["sample_id"].map(fold_of) == rows["fold"]).all()
+
+
+def test_every_fold_model_predicts_every_test_sample(built: Built) -> None:
+    folds = Folds.read(built.run.folds_file)
+    test = [s for s, fold in zip(folds.sample_ids, folds.fold, strict=True) if fold < 0]
+    for member in (built.run.path / "members").iterdir():
+        rows = pq.read_table(member / "test.parquet").to_pandas()
+        for fold in (0, 1):
+            assert sorted(rows["sample_id"][rows["fold"] == fold]) == sorted(test)
+
+
+def test_the_stacks_own_figures_are_cross_fitted(built: Built, make: Any) -> None:
+    """The reported log loss is that of cross-fitted rows, computed again from the OOF file."""
+    oof = read_oof(built.run.oof_file)
+    manifest = Manifest.read(built.run.manifest_file)
+    for row in built.metrics["rows"]:
+        if row["kind"] == "meta-learner":
+            candidate = cross_fit(row["name"], oof)
+            again = score(
+                candidate.probabilities,
+                oof.labels,
+                oof.patients,
+                manifest.classes,
+                level="patient",
+                folds=2,
+                draws=0,
+            )
+            reported = row["oof"]["patient"]["metrics"]["log_loss"]["value"]
+            assert reported == pytest.approx(again.metrics["log_loss"].value)
+
+
+def test_headline_figures_carry_intervals_at_both_levels(built: Built) -> None:
+    kinds = {row["kind"] for row in built.metrics["rows"]}
+    assert kinds == {"prior", "member", "meta-learner"}
+    for row in built.metrics["rows"]:
+        for part in ("oof", "test"):
+            for level in ("image", "patient"):
+                figures = row[part][level]["metrics"]
+                assert {
+                    "log_loss",
+                    "auroc",
+                    "accuracy",
+                    "balanced_accuracy",
+                    "macro_f1",
+                    "ece",
+                    "kappa",
+                } <= set(figures)
+        figure = row["oof"]["patient"]["metrics"]["log_loss"]
+        if row["kind"] != "prior":
+            assert figure["low"] < figure["value"] < figure["high"]
+
+
+def test_metrics_are_plain_json_without_nan(built: Built) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    json.loads(built.run.metrics_file.read_text(), parse_constant=refuse)
+
+
+def test_the_stack_names_its_members_and_its_folds(built: Built) -> None:
+    stack = read_stack(built.run.stack_folder)
+
+    assert sorted(stack.members.values()) == ["cnn", "probe"]
+    assert stack.folds == 2
+    assert stack.meta_learner.kind == built.metrics["chosen"]
+
+
+def test_the_same_experiment_alone_gives_the_same_oof_table(
+    built: Built, make: Any, tmp_path: Path
+) -> None:
+    """One worker instead of two, and members in another order: the same bits."""
+    alone = build(make("cluster.workers=1"), tmp_path / "run")
+
+    assert alone.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+
+
+def test_a_second_build_does_nothing_twice(built: Built, make: Any) -> None:
+    stamps = {path: path.stat().st_mtime_ns for path in built.run.path.rglob("members/**/*")}
+    metrics = built.run.metrics_file.stat().st_mtime_ns
+
+    again = build(make(), built.run.path)
+
+    assert {p: p.stat().st_mtime_ns for p in built.run.path.rglob("members/**/*")} == stamps
+    assert built.run.metrics_file.stat().st_mtime_ns == metrics
+    assert again.metrics == built.metrics
+
+
+def test_a_changed_recipe_trains_that_member_only(built: Built, make: Any, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "run"
+    shutil.copytree(built.run.path, copy)
+    before = {path.name for path in (copy / "members").iterdir()}
+
+    again = build(make("recipes.probe.phases=[{train: head, epochs: 2, lr: 1e-2}]"), copy)
+
+    after = {path.name for path in (copy / "members").iterdir()}
+    assert before < after
+    assert len(after) == 3
+    assert len(read_stack(again.run.stack_folder).members) == 2
