@@ -15,7 +15,6 @@ from raymed.files import complete
 from raymed.pipeline.build import Built, build, build_events
 from raymed.pipeline.events import MemberFailed, Stage, Training
 
-
 RAYMED = str(Path(sys.executable).with_name("raymed"))
 
 
@@ -128,7 +127,7 @@ def test_too_few_members_end_the_build_with_their_reasons(make: Any, tmp_path: P
         "recipes={bad: {model: test_vit, optimizer: {clip: null}, phases: [{epochs: 1, lr: 1e30}]}}"
     )
 
-    with pytest.raises(BuildError, match="0 of 1 members are complete, 1 are needed.*loss became"):
+    with pytest.raises(BuildError, match=r"0 of 1 members are complete, 1 are needed.*loss became"):
         build(experiment, tmp_path / "run")
 
 

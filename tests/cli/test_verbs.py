@@ -1,0 +1,136 @@
+"""The verbs, as a user runs them: build, report, predict, schema."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import raymed as package
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def run(raymed: Call, config: Path) -> Path:
+    """A run that was built by the command line."""
+    folder = config.parent / "run"
+    said = raymed("build", config, "--run", folder)
+    assert said.code == 0, said
+    assert "report:" in said.out
+    assert "class prior" in said.out
+    return folder
+
+
+def test_predict_writes_a_row_an_image_and_a_row_a_patient(
+    raymed: Call, run: Path, scans: Path, tmp_path: Path
+) -> None:
+    for name in ("p.parquet", "p.csv"):
+        said = raymed("predict", run, scans, "-o", tmp_path / name, "--patient-pattern", "(p.)_")
+        assert said.code == 0, said
+        assert "12 images, 6 patients" in said.out
+    table = pd.read_csv(tmp_path / "p.csv")
+
+    assert (table["level"] == "image").sum() == 12
+    assert (table["level"] == "patient").sum() == 6
+    probabilities = table[["probability_healthy", "probability_sick"]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    words = np.array(["healthy", "sick"])
+    assert (words[probabilities.argmax(axis=1)] == table["predicted"]).all()
+    again = pd.read_parquet(tmp_path / "p.parquet")
+    np.testing.assert_allclose(again["probability_sick"], table["probability_sick"])
+    first = table[table["patient"] == "p0"]
+    mean = first[first["level"] == "image"]["probability_sick"].mean()
+    assert first[first["level"] == "patient"]["probability_sick"].item() == pytest.approx(mean)
+
+
+def test_predictions_from_python_equal_those_of_the_command(
+    raymed: Call, run: Path, scans: Path, tmp_path: Path
+) -> None:
+    raymed("predict", run, scans, "-o", tmp_path / "p.parquet")
+    said = pd.read_parquet(tmp_path / "p.parquet")
+
+    table = package.load_stack(run).predict(scans)
+
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), said)
+
+
+def test_one_image_and_a_table_of_images_can_be_predicted(run: Path, scans: Path) -> None:
+    image = scans / "sick" / "p1_0.jpg"
+    (scans / "new.csv").write_text("image,patient\nsick/p1_0.jpg,A\nsick/p3_0.jpg,A\n")
+    stack = package.load_stack(run)
+
+    one, two = stack.predict(image), stack.predict(scans / "new.csv")
+
+    assert len(one) == 1
+    assert two["level"].tolist() == ["image", "image", "patient"]
+    assert one["probability_sick"][0] == pytest.approx(two["probability_sick"][0], abs=1e-6)
+
+
+def test_a_broken_image_to_predict_is_refused_and_nothing_is_written(
+    raymed: Call, run: Path, scans: Path, tmp_path: Path
+) -> None:
+    (scans / "sick" / "p1_0.jpg").write_bytes(b"")
+
+    said = raymed("predict", run, scans, "-o", tmp_path / "p.csv")
+
+    assert said.code == 2
+    assert "p1_0.jpg: the file is empty" in said.err
+    assert not (tmp_path / "p.csv").exists()
+    assert raymed("predict", run, scans / "healthy", "-o", tmp_path / "p.txt").code == 2
+
+
+def test_a_harmed_checkpoint_is_named(raymed: Call, run: Path, scans: Path, tmp_path: Path) -> None:
+    checkpoint = next(run.glob("members/*/fold-0/*/checkpoint.safetensors"))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+
+    said = raymed("predict", run, scans, "-o", tmp_path / "p.csv")
+
+    assert said.code == 2
+    assert "fold 0: is missing or harmed; run raymed build again" in said.err
+
+
+def test_report_writes_the_report_again(raymed: Call, run: Path) -> None:
+    (run / "report.html").unlink()
+
+    said = raymed("report", run)
+
+    assert said.code == 0
+    assert Path(said.out.strip()) == (run / "report.html").resolve()
+    assert (run / "report.html").stat().st_size > 100_000
+
+
+def test_undeclared_patients_are_said_in_the_terminal_and_the_report(
+    raymed: Call, config: Path
+) -> None:
+    run = config.parent / "run"
+
+    said = raymed("build", config, "data.patients=none", "--run", run)
+
+    assert said.code == 0, said
+    assert "leakage was not excluded" in said.out
+    assert "leakage was not excluded" in (run / "report.html").read_text().lower()
+
+
+def test_a_failed_member_ends_with_code_3_and_its_name(raymed: Call, config: Path) -> None:
+    bad = (
+        "recipes.bad={model: test_vit, pretrained: none, size: 32, optimizer: {clip: null}, "
+        "phases: [{epochs: 2, lr: 1e30}]}"
+    )
+
+    said = raymed("build", config, bad, "--run", config.parent / "run")
+
+    assert said.code == 3, said
+    assert "member bad failed" in said.out
+    assert "the loss became" in said.out
+    assert "logs:" in said.out
+
+
+def test_schema_prints_json_schema_with_defaults(raymed: Call) -> None:
+    schema = json.loads(raymed("schema").out)
+
+    assert schema["type"] == "object"
+    assert {"data", "recipes", "defaults"} <= set(schema["properties"])
