@@ -46,10 +46,10 @@ def prepare(image: Image.Image, size: int, channels: int) -> Pixels:
     """Bring an opened image to its number of channels and its size."""
     if "transparency" in image.info:
         image = image.convert("RGBA")  # PIL warns where a palette's transparency is dropped at once
-    grey = image.convert("L" if channels == 1 else "RGB")
-    if grey.size != (size, size):
-        grey = ImageOps.pad(grey, (size, size), method=Image.Resampling.BICUBIC)
-    return np.asarray(grey)
+    upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+    if upright.size != (size, size):
+        upright = ImageOps.pad(upright, (size, size), method=Image.Resampling.BICUBIC)
+    return np.asarray(upright)
 
 
 Content = tuple[str, Pixels | None]

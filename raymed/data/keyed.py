@@ -15,7 +15,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() in (".parquet", ".pq"):
             table = pd.read_parquet(path)
             return table.astype(dict.fromkeys(table.columns, "object")).map(_text)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except Exception as error:  # pandas and pyarrow raise a dozen kinds
         raise InputError(str(path), f"cannot be read as a table ({error})") from None
 

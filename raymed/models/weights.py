@@ -1,5 +1,6 @@
 """Pretrained weights: from timm's hub or a local file, always checked against the model."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def load_weights(backbone: nn.Module, path: Path, model: str) -> None:
     Raises `InputError` when the file cannot be opened (with `weights_only=True`) or is not of
     this architecture.
     """
-    state = _read_state(path)
+    state = _in_timm_names(_read_state(path), backbone)
     classifiers = _classifier_prefixes(backbone)
     state = {name: value for name, value in state.items() if not name.startswith(classifiers)}
     own = backbone.state_dict()
@@ -85,6 +86,18 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     ):
         raise InputError(str(path), "holds no state dict", "save model.state_dict()")
     return state
+
+
+def _in_timm_names(state: dict[str, torch.Tensor], backbone: nn.Module) -> dict[str, torch.Tensor]:
+    """Have timm translate the original authors' names and resample positions to our size."""
+    translate = getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)
+    if translate is None:
+        return state
+    try:
+        translated: dict[str, torch.Tensor] = translate(state, backbone)
+    except (KeyError, RuntimeError, AttributeError, ValueError, IndexError):
+        return state  # of another architecture: the comparison that follows says how
+    return translated
 
 
 def _classifier_prefixes(backbone: nn.Module) -> tuple[str, ...]:

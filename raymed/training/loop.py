@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class Trainer:
     fold: int
     seed: int
 
-    @property
+    @cached_property
     def rows(self) -> Indices:
         """The rows that this fold's model learns from."""
         return self.samples.training_rows(self.fold)
@@ -71,6 +72,14 @@ class Trainer:
         patients = self.samples.patients[self.rows]
         drawn = epoch_samples(self.rows, patients, self.recipe.samples_per_patient, rng)
         return split_batches(drawn, self.recipe.batch_size)
+
+    @cached_property
+    def class_weights(self) -> torch.Tensor | None:
+        """What each class's loss is multiplied with, or None."""
+        if self.recipe.class_weights is None:
+            return None
+        labels = self.samples.labels[self.rows]
+        return balanced_weights(labels, self.samples.classes).to(self.inputs.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -161,8 +170,7 @@ class Trainer:
         batch = self.inputs.training_batch(rows, self.recipe.augmentation, generator)
         labels = torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device)
         logits = self.inputs.logits(model, batch)
-        weights = self._class_weights()
-        loss = cross_entropy(logits, labels, weights, self.recipe.label_smoothing)
+        loss = cross_entropy(logits, labels, self.class_weights, self.recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.optimizer.clip is not None:
@@ -172,12 +180,6 @@ class Trainer:
         if math.isfinite(value):
             optimizer.step()
         return value, int((logits.detach().argmax(1) == labels).sum())
-
-    def _class_weights(self) -> torch.Tensor | None:
-        if self.recipe.class_weights is None:
-            return None
-        labels = self.samples.labels[self.rows]
-        return balanced_weights(labels, self.samples.classes).to(self.inputs.device)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> TensorState:

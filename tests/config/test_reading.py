@@ -161,9 +161,9 @@ def test_relative_paths_start_at_the_file_and_not_at_the_working_folder(
         "recipes: {one: {model: m, pretrained: {file: ../w.pth}}}\n"
         "cluster: {cache: ~/cache}\n"
     )
-    monkeypatch.chdir(tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/someone")
-    experiment = read_experiment(Path("toy.yaml"))
+    experiment = read_experiment(Path("configs/toy.yaml"))
     assert experiment.data.source == tmp_path / "scans"
     assert experiment.data.patients is not None
     assert experiment.data.patients.file == tmp_path / "configs/who.csv"

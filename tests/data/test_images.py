@@ -1,5 +1,7 @@
 """An image is brought to its size without bending it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,3 +65,16 @@ def test_images_load_in_order(toy) -> None:
     loaded = list(load_images(paths, 6, 1))
     for path, pixels in zip(paths, loaded, strict=True):
         assert np.array_equal(pixels, np.asarray(Image.open(path)))
+
+
+def test_a_photograph_that_says_it_lies_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((8, 8), dtype=np.uint8)
+    pixels[:2] = 255  # bright above
+    turned = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "rotate by 90 degrees clockwise to see it upright"
+    turned.save(tmp_path / "a.png", exif=exif)
+
+    (upright,) = load_images([str(tmp_path / "a.png")], 8, 1)
+
+    np.testing.assert_array_equal(upright, pixels)

@@ -96,7 +96,8 @@ def test_a_class_of_few_patients_has_warnings_for_intervals():
     scores = score(*table((40, 40, 3)), NAMES, level="image", folds=3, draws=50)
     late = scores.per_class["late"]
     assert late.recall.value is not None
-    assert late.recall.low is None and late.recall.high is None
+    assert late.recall.low is None
+    assert late.recall.high is None
     assert late.specificity.low is not None
     for figure in ("balanced_accuracy", "macro_f1", "auroc", "recall of class 'late'"):
         line = f"{figure} rests on 3 patients of class 'late', fewer than 5: no interval is given"

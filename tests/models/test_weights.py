@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from raymed.config import Pretrained, Recipe
 from raymed.errors import InputError
 from raymed.models import Classifier, build_classifier, weights_identity
+from raymed.models.weights import load_weights
 
 State = dict[str, torch.Tensor]
 
@@ -170,3 +171,15 @@ def test_weights_are_known_by_content_and_not_by_path(state: State, tmp_path: Pa
     ]
     with pytest.raises(InputError, match=r"pretrained.file: no such file: .*nowhere.pth"):
         weights_identity(Pretrained(source="file", file=tmp_path / "nowhere.pth"))
+
+
+def test_a_transformers_weights_of_another_size_are_resampled(tmp_path: Path) -> None:
+    source = timm.create_model("test_vit", img_size=64)
+    torch.save(source.state_dict(), tmp_path / "w.pth")
+    backbone = timm.create_model("test_vit", img_size=32, num_classes=0)
+
+    load_weights(backbone, tmp_path / "w.pth", "test_vit")
+
+    assert backbone.pos_embed.shape != source.pos_embed.shape
+    assert backbone.pos_embed.abs().sum() > 0  # learned at 64 px, seen again at 32
+    assert torch.equal(backbone.patch_embed.proj.weight, source.patch_embed.proj.weight)

@@ -124,7 +124,7 @@ def test_a_nan_loss_fails_that_member_only(make: Any, tmp_path: Path) -> None:
 
 def test_too_few_members_end_the_build_with_their_reasons(make: Any, tmp_path: Path) -> None:
     experiment = make(
-        "recipes={bad: {model: test_vit, optimizer: {clip: null}, phases: [{epochs: 1, lr: 1e30}]}}"
+        "recipes={bad: {model: test_vit, optimizer: {clip: null}, phases: [{epochs: 3, lr: 1e30}]}}"
     )
 
     with pytest.raises(BuildError, match=r"0 of 1 members are complete, 1 are needed.*loss became"):
