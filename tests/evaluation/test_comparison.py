@@ -59,7 +59,8 @@ def test_what_is_hard_for_both_cancels():
 def test_too_few_patients_give_no_interval_and_a_logged_reason(caplog):
     with caplog.at_level(logging.WARNING):
         found = paired_difference(WEAK[:12], STRONG[:12], LABELS[:12], PATIENTS[:12])
-    assert found.value is not None and found.low is None
+    assert found.value is not None
+    assert found.low is None
     assert "difference in log_loss rests on 4 patients, fewer than 5" in caplog.text
 
 
