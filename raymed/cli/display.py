@@ -104,9 +104,9 @@ class BuildDisplay:
                 self._show_training(event)
             case MemberFailed():
                 self._drop(event.member, event.part)
-                self._say(f"[red]failed[/] {event.member}, {event.part}: {escape(event.reason)}")
+                self._say(f"[red]failed:[/] {event.member}, {event.part}: {escape(event.reason)}")
             case Note():
-                mark = "[yellow]warning[/] " if event.warning else ""
+                mark = "[yellow]warning:[/] " if event.warning else ""
                 self._say(mark + escape(event.text))
 
     def _show_stage(self, event: Stage) -> None:

@@ -16,18 +16,15 @@ from raymed.errors import BuildError, InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
 from raymed.pipeline.members import (
-    FeatureUnit,
-    FoldUnit,
     Member,
     check_recipes,
-    feature_units,
     finish_member,
-    fold_units,
     member_table,
     plan_members,
 )
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.scores import score_run
+from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.report import write_report
 from raymed.runs import RunFolder, now
 from raymed.training import Progress

@@ -5,8 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,52 +14,15 @@ from scipy.special import softmax
 from raymed.config import Experiment
 from raymed.data.predictions import logits_of
 from raymed.ensemble import Candidate, OofTable, Stack, fit_meta_learner, predict_folds
-from raymed.evaluation import class_prior, paired_difference, score
+from raymed.evaluation import class_prior
 from raymed.files import complete
+from raymed.pipeline.comparisons import compare_members
 from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
+from raymed.pipeline.scorer import Scorer
 from raymed.runs import now
 
-Level = Literal["image", "patient"]
-Probabilities = npt.NDArray[np.float64]
 _VERSIONS = ("raymed", "torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Scores rows of probabilities at image and, where patients are known, patient level."""
-
-    experiment: Experiment
-    prepared: Prepared
-
-    @property
-    def levels(self) -> tuple[Level, ...]:
-        """Patient level exists only where patients are declared."""
-        return ("image", "patient") if self.prepared.manifest.patients_declared else ("image",)
-
-    def scores(
-        self,
-        probabilities: Probabilities,
-        labels: npt.NDArray[np.int64],
-        patients: npt.NDArray[np.object_],
-    ) -> dict[str, Any]:
-        """Score one row of the summary, a `Scores` a level, JSON-ready."""
-        data = self.experiment.data
-        return {
-            level: score(
-                probabilities,
-                labels,
-                patients,
-                self.prepared.manifest.classes,
-                level=level,
-                folds=self.prepared.folds.count,
-                ordinal=data.ordinal,
-                positive=data.binary.positive if data.binary else None,
-                draws=self.experiment.evaluate.draws,
-                seed=self.experiment.seed,
-            ).as_dict()
-            for level in self.levels
-        }
 
 
 def score_run(
@@ -81,12 +43,10 @@ def score_run(
     rows += _member_rows(scorer, members, oof, test)
     rows += _meta_learner_rows(scorer, members, oof, candidates, test)
     people = manifest.table["patient"]
-    warnings = [
-        text
-        for row in rows[-1:]
-        for level in scorer.levels
-        for text in row["oof"][level]["warnings"]
-    ]
+    learners = {row["name"]: row for row in rows if row["kind"] == "meta-learner"}
+    stacked = learners[stack.meta_learner.kind]
+    warnings = [text for level in scorer.levels for text in stacked["oof"][level]["warnings"]]
+    chosen = next(each for each in candidates if each.kind == stack.meta_learner.kind)
     return {
         "schema": 1,
         "name": experiment.name,
@@ -105,7 +65,7 @@ def score_run(
         "chosen": stack.meta_learner.kind,
         "rows": rows,
         "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
-        "comparisons": _comparisons(scorer, members, oof, candidates, stack),
+        "comparisons": compare_members(scorer, members, oof, chosen),
         "warnings": list(dict.fromkeys(warnings)),
         "provenance": _provenance(prepared, machine),
     }
@@ -195,82 +155,6 @@ def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.
         logits = logits_of(table).astype(np.float64)
         parts.append(logits.reshape(-1, int(test.sum()), logits.shape[1]))
     return np.stack(parts, axis=2)
-
-
-def _comparisons(
-    scorer: Scorer,
-    members: Sequence[Member],
-    oof: OofTable,
-    candidates: Sequence[Candidate],
-    stack: Stack,
-) -> list[dict[str, Any]]:
-    """Compare, patient by patient: fine-tuned members with their probe, the stack with the best."""
-    own = {
-        member.name: softmax(oof.logits[:, place].astype(np.float64), axis=1)
-        for place, member in enumerate(members)
-    }
-    losses = {name: _log_loss(scorer, values, oof) for name, values in own.items()}
-    probes = [member for member in members if member.recipe.is_probe]
-    pairs = []
-    for member in members:
-        rivals = [probe for probe in probes if probe.recipe.model == member.recipe.model] or probes
-        if not member.recipe.is_probe and rivals:
-            rival = min(rivals, key=lambda probe: losses[probe.name])
-            pairs.append(
-                (
-                    f"fine-tuned '{member.name}' against probe '{rival.name}'",
-                    own[member.name],
-                    own[rival.name],
-                    "negative: fine-tuning helped",
-                )
-            )
-    best = min(losses, key=losses.__getitem__)
-    chosen = next(item for item in candidates if item.kind == stack.meta_learner.kind)
-    pairs.append(
-        (
-            f"stack ({chosen.kind}) against its best member '{best}'",
-            chosen.probabilities,
-            own[best],
-            "negative: the stack is better",
-        )
-    )
-    level = scorer.levels[-1]
-    return [
-        {
-            "title": title,
-            "metric": "log_loss",
-            "level": level,
-            "meaning": meaning,
-            "difference": vars(
-                paired_difference(
-                    a,
-                    b,
-                    oof.labels,
-                    oof.patients,
-                    "log_loss",
-                    level=level,
-                    folds=scorer.prepared.folds.count,
-                    draws=scorer.experiment.evaluate.draws,
-                    seed=scorer.experiment.seed,
-                )
-            ),
-        }
-        for title, a, b, meaning in pairs
-    ]
-
-
-def _log_loss(scorer: Scorer, probabilities: Probabilities, oof: OofTable) -> float:
-    level = scorer.levels[-1]
-    scored = score(
-        probabilities,
-        oof.labels,
-        oof.patients,
-        scorer.prepared.manifest.classes,
-        level=level,
-        folds=scorer.prepared.folds.count,
-        draws=0,
-    )
-    return float(scored.metrics["log_loss"].value or 0.0)
 
 
 def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,143 @@
+"""Units of work: the features of a frozen backbone, one recipe on one fold."""
+
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from raymed.config import Experiment, Recipe
+from raymed.data import Folds, Manifest, image_file
+from raymed.data.samples import SampleColumns
+from raymed.files import complete
+from raymed.pipeline.members import Member
+from raymed.pipeline.prepare import Prepared
+from raymed.runs import RunFolder
+from raymed.training import FoldContext, Progress, compute_features, feature_file, train_fold
+
+
+@dataclass(frozen=True)
+class FeatureUnit:
+    """The features of one frozen backbone, for all folds of its probes."""
+
+    member: str
+    recipe: Recipe
+    images: Path
+    target: Path
+    device: str
+    seed: int
+    part: str = "features"
+
+    def work(self) -> Iterator[Progress]:
+        """Compute them."""
+        yield from compute_features(self.recipe, self.images, self.target, self.device, self.seed)
+
+
+@dataclass(frozen=True)
+class FoldUnit:
+    """One recipe on one fold."""
+
+    member: str
+    recipe: Recipe
+    run: Path
+    member_id: str
+    fold: int
+    images: Path
+    features: Path | None
+    device: str
+    seed: int
+    checkpoint_seconds: float
+
+    @property
+    def part(self) -> str:
+        """What the terminal calls it."""
+        return f"fold {self.fold}"
+
+    def work(self) -> Iterator[Progress]:
+        """Train it in an attempt of its own, then name that attempt as the one that counts."""
+        folder = RunFolder(self.run).member(self.member_id)
+        earlier = tuple(folder.earlier_attempts(self.fold))
+        attempt = folder.start_attempt(self.fold)
+        context = FoldContext(
+            self.member_id,
+            attempt,
+            earlier,
+            self.images,
+            self.features,
+            self.device,
+            self.seed,
+            self.checkpoint_seconds,
+        )
+        started = time.monotonic()
+        if self.features is not None:  # there already, unless the cache was cleaned meanwhile
+            yield from compute_features(
+                self.recipe, self.images, self.features, self.device, self.seed
+            )
+        yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
+        folder.finish_fold(
+            self.fold,
+            attempt,
+            seconds=round(time.monotonic() - started, 3),
+            device=self.device,
+            threads=torch.get_num_threads(),
+            processor=platform.machine(),
+            torch=torch.__version__,
+        )
+
+
+def feature_units(
+    experiment: Experiment, members: list[Member], manifest: Manifest, device: str
+) -> list[FeatureUnit]:
+    """List the features that incomplete probes need and the cache lacks, each once."""
+    units: dict[Path, FeatureUnit] = {}
+    cache = experiment.cluster.cache_folder
+    for member in members:
+        if not member.recipe.is_probe or complete(member.folder.path) is not None:
+            continue
+        target = feature_file(cache, member.recipe, manifest.images, experiment.seed)
+        if complete(target.parent) is None and target not in units:
+            images = image_file(cache, manifest, member.recipe.size)
+            units[target] = FeatureUnit(
+                member.name, member.recipe, images, target, device, experiment.seed
+            )
+    return list(units.values())
+
+
+def fold_units(
+    experiment: Experiment, run: RunFolder, members: list[Member], prepared: Prepared, device: str
+) -> list[FoldUnit]:
+    """List the folds that are not complete, fine-tuned members first: they take longest."""
+    cache, seed, manifest = experiment.cluster.cache_folder, experiment.seed, prepared.manifest
+    units = []
+    for member in sorted(members, key=lambda member: member.recipe.is_probe):
+        if complete(member.folder.path) is not None:
+            continue
+        recipe, features = member.recipe, None
+        if recipe.is_probe:
+            features = feature_file(cache, recipe, manifest.images, seed)
+        for fold in range(prepared.folds.count):
+            if member.folder.completed_fold(fold) is None:
+                units.append(
+                    FoldUnit(
+                        member.name,
+                        recipe,
+                        run.path,
+                        member.id,
+                        fold,
+                        image_file(cache, manifest, recipe.size),
+                        features,
+                        device,
+                        seed,
+                        experiment.cluster.checkpoint_seconds,
+                    )
+                )
+    return units
+
+
+@lru_cache(maxsize=2)
+def _samples(run: Path) -> SampleColumns:
+    folder = RunFolder(run)
+    return SampleColumns.of(Manifest.read(folder.manifest_file), Folds.read(folder.folds_file))
