@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")
