@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from raymed.config import Experiment, read_experiment, write_experiment
 from raymed.errors import InputError
 from raymed.files import complete, mark_complete, read_json, write_json, write_text
@@ -167,6 +169,7 @@ class MemberFolder:
         """Name the attempt that counts, then drop the others."""
         names = [f"{attempt.name}/{name}" for name in FOLD_FILES]
         mark_complete(self.fold(fold), names, attempt=attempt.name, fold=fold, **facts)
+        (self.fold(fold) / "FAILED.json").unlink(missing_ok=True)
         for other in self.earlier_attempts(fold):
             if other != attempt:
                 shutil.rmtree(other, ignore_errors=True)
@@ -195,9 +198,9 @@ def now() -> str:
 
 
 def _first_difference(key: str, was: Any, is_: Any) -> str:
-    if hasattr(was, "model_dump"):
+    if isinstance(was, BaseModel) and isinstance(is_, BaseModel):
         was, is_ = was.model_dump(mode="json"), is_.model_dump(mode="json")
-        for field in was:
-            if was[field] != is_[field]:
-                return _first_difference(f"{key}.{field}", was[field], is_[field])
+    if isinstance(was, dict) and isinstance(is_, dict):
+        field = next(name for name in was if was[name] != is_.get(name))
+        return _first_difference(f"{key}.{field}", was[field], is_.get(field))
     return f"there {key} is {json.dumps(was)}, here {json.dumps(is_)}"
