@@ -43,9 +43,6 @@ def score_run(
     rows += _member_rows(scorer, members, oof, test)
     rows += _meta_learner_rows(scorer, members, oof, candidates, test)
     people = manifest.table["patient"]
-    learners = {row["name"]: row for row in rows if row["kind"] == "meta-learner"}
-    stacked = learners[stack.meta_learner.kind]
-    warnings = [text for level in scorer.levels for text in stacked["oof"][level]["warnings"]]
     chosen = next(each for each in candidates if each.kind == stack.meta_learner.kind)
     return {
         "schema": 1,
@@ -66,7 +63,6 @@ def score_run(
         "rows": rows,
         "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
         "comparisons": compare_members(scorer, members, oof, chosen),
-        "warnings": list(dict.fromkeys(warnings)),
         "provenance": _provenance(prepared, machine),
     }
 

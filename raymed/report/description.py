@@ -1,11 +1,11 @@
 """What the page says about a row, a leak and a warning, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from raymed.report.material import Material, Row
-from raymed.report.wording import duration, number
+from raymed.report.wording import METRICS, duration, metric_title, number
 
 KINDS = {"prior": "no image seen", "member": "member", "meta-learner": "meta-learner"}
 NOTEWORTHY = 0.02  # a leak gap smaller than this is within what reshuffling gives
@@ -15,7 +15,7 @@ NOTEWORTHY = 0.02  # a leak gap smaller than this is within what reshuffling giv
 class Warnings:
     """What readers must know before they read figures, and what they may look up."""
 
-    first: tuple[str, ...]  # of the build and of the chosen stack
+    first: tuple[str, ...]  # of the chosen stack
     others: tuple[str, ...]  # of all other rows
 
 
@@ -50,9 +50,8 @@ def describe_leak(leak: Mapping[str, Any]) -> str:
 
 
 def collect_warnings(material: Material) -> Warnings:
-    """Gather the warnings of the build, then of the stack's scores, then of all other rows."""
-    first = dict.fromkeys(str(warning) for warning in material.metrics["warnings"])
-    first |= dict.fromkeys(_of_row(material, material.chosen))
+    """Gather the warnings of the stack's scores, then those of all other rows."""
+    first = dict.fromkeys(_of_row(material, material.chosen))
     others = dict.fromkeys(
         f"{row.name}: {warning}"
         for row in material.rows
@@ -67,5 +66,21 @@ def _of_row(material: Material, row: Row) -> list[str]:
         f"{view.title}: {warning}"
         for view in material.views
         if (scores := view.scores(row)) is not None
-        for warning in scores.warnings
+        for warning in _joined(scores.warnings)
     ]
+
+
+def _joined(warnings: Sequence[str]) -> list[str]:
+    """Say once what several figures lack for the same reason."""
+    joined, lacking = [], dict[str, list[str]]()
+    for warning in warnings:
+        figure, found, cause = warning.partition(" rests on ")
+        if found:
+            lacking.setdefault(cause.removesuffix(": no interval is given"), []).append(figure)
+        else:
+            figure, found, rest = warning.partition(" ")
+            joined.append(metric_title(figure) + found + rest if figure in METRICS else warning)
+    for cause, figures in lacking.items():
+        titles = ", ".join(metric_title(f) if f in METRICS else f for f in figures)
+        joined.append(f"no interval where a figure rests on {cause}: {titles}")
+    return joined

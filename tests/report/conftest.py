@@ -107,7 +107,6 @@ def _metrics(skill: float, patients: int, declared: bool, test: bool) -> dict[st
                 "meaning": "negative: fine-tuning helped",
             }
         ],
-        "warnings": ["class 'glioma' is rare"],
         "provenance": {
             "versions": {"raymed": "0.1.0", "torch": "2.8.0"},
             "hashes": {"manifest": "a1" * 32, "folds": "b2" * 32},
