@@ -153,13 +153,20 @@ def load_stack(run: Path | str, device: str = "auto") -> StackPredictor:
     folder = RunFolder.existing(run)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device", "cuda is not available here", "use auto or cpu")
     return StackPredictor(folder, read_stack(folder.stack_folder), device)
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file name that predictions cannot be written to."""
+    if path.suffix.lower() not in (".parquet", ".csv"):
+        raise InputError(str(path), "unknown kind of file", "end it in .parquet or .csv")
 
 
 def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write predictions as Parquet or CSV, by the file's name."""
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise InputError(str(path), "unknown kind of file", "end it in .parquet or .csv")
+    check_output(path)
     with whole_file(path) as temporary:
         if path.suffix.lower() == ".csv":
             table.to_csv(temporary, index=False)

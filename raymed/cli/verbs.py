@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.status import Status
 
 app = typer.Typer(
     help="Labelled medical images to a trustworthy stacked ensemble.",
@@ -23,13 +25,20 @@ RunOption = Annotated[
 ]
 
 
+def _loading(what: str = "loading torch and timm") -> Status:
+    """Show that something is coming, on a terminal."""
+    return Console(stderr=True).status(what)
+
+
 @app.command()
 def demo(run: Annotated[Path, typer.Option(help="run folder")] = Path("runs/demo")) -> None:
     """Build an ensemble on a generated phantom data set: no data, no network, under 3 minutes."""
-    from raymed.cli.display import show_build
-    from raymed.pipeline.demo import write_demo
+    with _loading():
+        from raymed.cli.display import show_build
+        from raymed.pipeline.demo import write_demo
 
-    show_build(write_demo(run / "phantom"), run)
+        experiment = write_demo(run / "phantom")
+    show_build(experiment, run)
 
 
 @app.command()
@@ -39,10 +48,12 @@ def build(
     run: RunOption = None,
 ) -> None:
     """Build the ensemble of a configuration; the same command again continues."""
-    from raymed.cli.display import show_build
     from raymed.config import read_experiment
 
-    show_build(read_experiment(config, overrides or ()), run)
+    experiment = read_experiment(config, overrides or ())
+    with _loading():
+        from raymed.cli.display import show_build
+    show_build(experiment, run)
 
 
 @app.command()
@@ -68,14 +79,17 @@ def predict(
     patient_pattern: Annotated[
         str | None, typer.Option(help="regular expression over the path; its group is the patient")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
 ) -> None:
     """Predict new images with the stack of a run."""
-    from raymed.predict import NewImages, load_stack, write_predictions
+    with _loading():
+        from raymed.predict import NewImages, check_output, load_stack, write_predictions
 
+    check_output(output)
     found = NewImages.find(images, patient_column=patient_column, pattern=patient_pattern)
     predictor = load_stack(run, device)
-    table = predictor.predict(found)
+    with _loading(f"predicting {len(found.images)} images"):
+        table = predictor.predict(found)
     write_predictions(table, output)
     typer.echo(f"{output}: {len(found.images)} images, {len(table) - len(found.images)} patients")
 

@@ -25,15 +25,15 @@ _SETTINGS = {
     "recipes": {
         "cnn": {
             "model": "resnet10t",
-            "phases": [{"train": "all", "epochs": 16, "lr": 2e-3, "warmup": 0.1}],
+            "phases": [{"train": "all", "epochs": 10, "lr": 2e-3, "warmup": 0.1}],
         },
         "convnext": {
             "model": "test_convnext",
-            "phases": [{"train": "all", "epochs": 30, "lr": 2e-3, "warmup": 0.1}],
+            "phases": [{"train": "all", "epochs": 20, "lr": 2e-3, "warmup": 0.1}],
         },
         "transformer": {
             "model": "test_vit",
-            "phases": [{"train": "all", "epochs": 30, "lr": 1e-3, "warmup": 0.1}],
+            "phases": [{"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1}],
         },
     },
 }
