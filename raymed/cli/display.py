@@ -26,7 +26,6 @@ _COLUMNS = {
     "log_loss": "log loss",
     "auroc": "AUROC",
     "accuracy": "accuracy",
-    "balanced_accuracy": "balanced acc.",
 }
 
 
@@ -156,7 +155,7 @@ def _print_summary(console: Console, built: Built) -> None:
     level = "patient" if metrics["patients_declared"] else "image"
     title = f"{metrics['name']}: out-of-fold, {level} level, 95 % interval by patient"
     table = Table(title=title, title_justify="left", caption_justify="left")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in _COLUMNS.values():
         table.add_column(name, justify="right")
     for row in metrics["rows"]:

@@ -16,8 +16,8 @@ def compare_members(
 ) -> list[dict[str, Any]]:
     """Compare log loss, patient by patient; JSON-ready.
 
-    Each fine-tuned member meets the best probe of its own model, or the best of all; the stack,
-    by its cross-fitted rows, meets its best member.
+    Each member that trains all layers meets the best probe of its own model, or the best of all;
+    the stack, by its cross-fitted rows, meets its best member.
     """
     own = {
         member.name: np.asarray(softmax(oof.logits[:, place].astype(np.float64), axis=1))
@@ -37,28 +37,27 @@ def compare_members(
             "difference": vars(difference),
         }
 
-    rows = [
-        row(
-            f"fine-tuned '{tuned}' against probe '{probe}'",
-            own[tuned],
-            own[probe],
-            "negative: fine-tuning helped",
-        )
-        for tuned, probe in _fine_tuned_and_probe(members, losses)
-    ]
+    rows = []
+    for member, probe in _trained_and_probe(members, losses):
+        scratch = member.recipe.pretrained.source == "none"
+        what = "trained from scratch" if scratch else "fine-tuned"
+        title = f"{what} '{member.name}' against probe '{probe.name}'"
+        meaning = "negative: training all layers helped"
+        rows.append(row(title, own[member.name], own[probe.name], meaning))
     best = min(losses, key=losses.__getitem__)
     title = f"stack ({stack.kind}) against its best member '{best}'"
     return [*rows, row(title, stack.probabilities, own[best], "negative: the stack is better")]
 
 
-def _fine_tuned_and_probe(
+def _trained_and_probe(
     members: Sequence[Member], losses: dict[str, float]
-) -> list[tuple[str, str]]:
+) -> list[tuple[Member, Member]]:
+    """Pair each member that is no probe with the probe to beat."""
     probes = [member for member in members if member.recipe.is_probe]
     pairs = []
     for member in members:
         rivals = [probe for probe in probes if probe.recipe.model == member.recipe.model] or probes
         if not member.recipe.is_probe and rivals:
             best = min(rivals, key=lambda probe: losses[probe.name])
-            pairs.append((member.name, best.name))
+            pairs.append((member, best))
     return pairs
