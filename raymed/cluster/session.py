@@ -4,16 +4,17 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from raymed.errors import InputError
+
 _PREFIX = "raymed-"
-_QUIET = {
+_SETTINGS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers use the driver's own interpreter
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
 }
 _OBJECT_STORE_BYTES = 100 * 1024**2  # progress reports only: images are memory-mapped
 
@@ -23,29 +24,59 @@ def embedded_ray(cpus: int, gpus: int, log_folder: Path) -> Iterator[None]:
     """Start a local Ray with `cpus` and `gpus`, and take it down again.
 
     Other Rays on the machine are left alone, RAY_ADDRESS is not followed. Its logs are kept in
-    `log_folder`, also when the block fails.
+    `log_folder`, also when the block fails. Raises `InputError` in a process that is connected
+    to a Ray already.
     """
-    os.environ.update(_QUIET)
-    import ray  # after the settings above, and only when something is to run
+    with _environment(_SETTINGS):
+        import ray  # after the settings, and only when something is to run
+        from ray._private import ray_constants
 
-    _remove_leftovers()
-    folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+        ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # when Ray was imported before
+        if ray.is_initialized():
+            raise InputError(
+                "this process", "is connected to a Ray already", "call ray.shutdown() first"
+            )
+        _remove_leftovers()
+        folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                num_gpus=gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                _temp_dir=str(folder),
+            )
+            _hide_token()
+            yield
+        finally:
+            ray.shutdown()
+            _keep_logs(folder, log_folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            num_gpus=gpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            _temp_dir=str(folder),
-        )
         yield
     finally:
-        ray.shutdown()
-        _keep_logs(folder, log_folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _hide_token() -> None:
+    """Keep Ray's authentication token from other users: Ray writes it readable by all."""
+    token = Path.home() / ".ray" / "auth_token"
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)
 
 
 def _keep_logs(folder: Path, log_folder: Path) -> None:

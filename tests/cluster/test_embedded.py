@@ -1,0 +1,133 @@
+"""The embedded Ray and its workers: reports come as they happen, failures come as values."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raymed.cluster.session import _SETTINGS, embedded_ray
+from raymed.errors import InputError, TrainingError
+from raymed.training import Progress
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Work that counts to three, or goes wrong in a chosen way."""
+
+    name: str
+    fault: str = ""
+
+    def work(self) -> Iterator[Progress]:
+        import torch
+
+        for step in range(3):
+            yield Progress(step + 1, 3, images_per_second=torch.get_num_threads())
+        if self.fault == "raise":
+            raise TrainingError("the loss became nan")
+        if self.fault == "bug":
+            raise KeyError("forgotten")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A running embedded Ray with two processors; yields where its logs will go."""
+    import ray  # before the settings, as in a program that uses Ray itself
+
+    folder = tmp_path_factory.mktemp("log")
+    environment = {name: os.environ.get(name) for name in _SETTINGS}
+    with embedded_ray(2, 0, folder):
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        yield folder
+    assert {name: os.environ.get(name) for name in _SETTINGS} == environment
+    assert not ray.is_initialized()
+    assert not (Path(tempfile.gettempdir()) / f"raymed-{os.getpid()}").exists()
+    assert list(folder.glob("raylet*"))
+
+
+@pytest.fixture(scope="module")
+def events(session: Path) -> list[Any]:
+    """What two workers say of six units: two go wrong, one waits for the first, one is given up."""
+    from raymed.cluster.workers import Finished, run_units
+
+    late = ("waits", "dropped")
+    units = [
+        Toy("first"),
+        Toy("waits"),
+        Toy("raises", fault="raise"),
+        Toy("bug", fault="bug"),
+        Toy("free"),
+        Toy("dropped"),
+    ]
+    said: list[Any] = []
+    for event in run_units(
+        units,
+        2,
+        ready=lambda unit: unit.name not in late or ended(said, "first", Finished),
+        wanted=lambda unit: unit.name != "dropped" or not ended(said, "first", Finished),
+    ):
+        said.append(event)
+    return said
+
+
+def ended(said: list[Any], name: str, kind: type) -> bool:
+    return any(isinstance(event, kind) and event.unit.name == name for event in said)
+
+
+def of(events: list[Any], name: str) -> list[Any]:
+    return [event for event in events if event.unit.name == name]
+
+
+def test_every_report_of_a_unit_arrives_and_then_its_end(events: list[Any]) -> None:
+    for name in ("first", "free", "waits"):
+        kinds = [type(event).__name__ for event in of(events, name)]
+        assert kinds == ["Reported", "Reported", "Reported", "Finished"]
+        assert [event.progress.step for event in of(events, name)[:3]] == [1, 2, 3]
+
+
+def test_a_unit_works_with_one_thread(events: list[Any]) -> None:
+    assert {event.progress.images_per_second for event in of(events, "free")[:3]} == {1}
+
+
+def test_a_unit_that_raises_fails_alone_with_its_reason_and_trace(events: list[Any]) -> None:
+    assert of(events, "raises")[-1].reason == "the loss became nan"
+    assert of(events, "bug")[-1].reason == "KeyError: 'forgotten'"
+    assert "Traceback" in of(events, "bug")[-1].trace
+
+
+def test_a_unit_that_is_not_wanted_any_more_does_not_start(events: list[Any]) -> None:
+    assert of(events, "dropped") == []
+
+
+def test_a_unit_starts_only_when_it_is_ready(events: list[Any]) -> None:
+    assert events.index(of(events, "waits")[0]) > events.index(of(events, "first")[-1])
+
+
+@pytest.mark.usefixtures("session")
+def test_a_process_that_is_connected_already_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="connected to a Ray already"),
+        embedded_ray(1, 0, tmp_path),
+    ):
+        pass
+
+
+def test_the_folder_of_a_killed_build_is_removed_and_a_living_ones_kept() -> None:
+    from raymed.cluster.session import _remove_leftovers
+
+    dead = Path(tempfile.gettempdir()) / "raymed-999999999"
+    living = Path(tempfile.gettempdir()) / f"raymed-{os.getppid()}"
+    dead.mkdir(exist_ok=True)
+    made = not living.exists()
+    living.mkdir(exist_ok=True)
+
+    _remove_leftovers()
+
+    assert not dead.exists()
+    assert living.exists()
+    if made:
+        living.rmdir()
