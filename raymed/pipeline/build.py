@@ -13,6 +13,7 @@ from raymed.cluster.session import embedded_ray
 from raymed.config import Experiment
 from raymed.ensemble import OofTable, choose, cross_fit, fit_stack, join_members, write_stack
 from raymed.errors import BuildError, InputError
+from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
 from raymed.pipeline.members import (
@@ -62,10 +63,10 @@ def build_events(
     started, clock = now(), time.monotonic()
     with folder.lock():
         folder.refuse_other(experiment)
+        device, workers = _placement(experiment)
         yield from check_recipes(experiment)
         prepared = yield from prepare(experiment, folder)
         members = plan_members(experiment, folder, prepared)
-        device, workers = _placement(experiment)
         failed = yield from _train(experiment, folder, members, prepared, device, workers)
         complete = [
             member
@@ -106,7 +107,7 @@ def _train(
     workers: int,
 ) -> Generator[Event, None, dict[str, str]]:
     """Work on what is left; returns the members that failed, each with its first exception."""
-    features = feature_units(experiment, members, prepared.manifest, device)
+    features = feature_units(experiment, members, prepared, device)
     units = fold_units(experiment, run, members, prepared, device)
     failed: dict[str, str] = {}
     yield Stage("training", 0, len(features) + len(units))
@@ -192,7 +193,8 @@ def _stack_and_report(
         experiment.evaluate.model_dump(),
     ]
     about = digest(facts)
-    if not run.metrics_file.exists() or read_json(run.metrics_file).get("about") != about:
+    scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
+    if not scored or complete_marker(run.stack_folder) is None:
         yield Stage("fitting and scoring the stack")
         settings = experiment.ensemble
         candidates = [

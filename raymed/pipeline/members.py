@@ -60,9 +60,16 @@ def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
     return members
 
 
+def is_complete(member: Member, folds: int) -> bool:
+    """Tell whether a member is marked complete and every fold of it is unharmed."""
+    return complete(member.folder.path) is not None and all(
+        member.folder.completed_fold(fold) is not None for fold in range(folds)
+    )
+
+
 def finish_member(member: Member, folds: int) -> bool:
     """Join a member's folds and mark it complete; False while a fold is missing."""
-    if complete(member.folder.path) is not None:
+    if is_complete(member, folds):
         return True
     attempts = [member.folder.completed_fold(fold) for fold in range(folds)]
     if any(attempt is None for attempt in attempts):

@@ -13,7 +13,7 @@ from raymed.config import Experiment, Recipe
 from raymed.data import Folds, Manifest, image_file
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
-from raymed.pipeline.members import Member
+from raymed.pipeline.members import Member, is_complete
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import RunFolder
 from raymed.training import FoldContext, Progress, compute_features, feature_file, train_fold
@@ -89,13 +89,13 @@ class FoldUnit:
 
 
 def feature_units(
-    experiment: Experiment, members: list[Member], manifest: Manifest, device: str
+    experiment: Experiment, members: list[Member], prepared: Prepared, device: str
 ) -> list[FeatureUnit]:
     """List the features that incomplete probes need and the cache lacks, each once."""
     units: dict[Path, FeatureUnit] = {}
-    cache = experiment.cluster.cache_folder
+    cache, manifest = experiment.cluster.cache_folder, prepared.manifest
     for member in members:
-        if not member.recipe.is_probe or complete(member.folder.path) is not None:
+        if not member.recipe.is_probe or is_complete(member, prepared.folds.count):
             continue
         target = feature_file(cache, member.recipe, manifest.images, experiment.seed)
         if complete(target.parent) is None and target not in units:
@@ -113,7 +113,7 @@ def fold_units(
     cache, seed, manifest = experiment.cluster.cache_folder, experiment.seed, prepared.manifest
     units = []
     for member in sorted(members, key=lambda member: member.recipe.is_probe):
-        if complete(member.folder.path) is not None:
+        if is_complete(member, prepared.folds.count):
             continue
         recipe, features = member.recipe, None
         if recipe.is_probe:

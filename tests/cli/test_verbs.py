@@ -83,7 +83,9 @@ def test_a_broken_image_to_predict_is_refused_and_nothing_is_written(
     assert raymed("predict", run, scans / "healthy", "-o", tmp_path / "p.txt").code == 2
 
 
-def test_a_harmed_checkpoint_is_named(raymed: Call, run: Path, scans: Path, tmp_path: Path) -> None:
+def test_what_is_harmed_is_named_and_mended_by_building_again(
+    raymed: Call, run: Path, scans: Path, config: Path, tmp_path: Path
+) -> None:
     checkpoint = next(run.glob("members/*/fold-0/*/checkpoint.safetensors"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
 
@@ -91,6 +93,16 @@ def test_a_harmed_checkpoint_is_named(raymed: Call, run: Path, scans: Path, tmp_
 
     assert said.code == 2
     assert "fold 0: is missing or harmed; run raymed build again" in said.err
+    weights = run / "stack" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:10])
+    said = raymed("predict", run, scans, "-o", tmp_path / "p.csv")
+    assert "holds no complete stack; run raymed build again" in said.err
+    oof = (run / "oof.arrow").read_bytes()
+
+    assert raymed("build", config, "--run", run).code == 0
+
+    assert raymed("predict", run, scans, "-o", tmp_path / "p.csv").code == 0
+    assert (run / "oof.arrow").read_bytes() == oof
 
 
 def test_report_writes_the_report_again(raymed: Call, run: Path) -> None:
