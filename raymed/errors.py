@@ -31,8 +31,25 @@ class TrainingError(RaymedError):
     """A fold's training cannot go on; its member fails, the others continue."""
 
 
+class EngineError(RaymedError):
+    """Ray could not do what we ask of it; nothing of the run folder is lost."""
+
+
 class BuildError(RaymedError):
-    """A build ended without a stack; what was complete stays for the next try."""
+    """Too few members are left for a stack; what was complete stays for the next try."""
+
+    exit_code = 3
+
+
+class DiskFullError(RaymedError):
+    """A file could not be written for want of space; what was complete stays."""
+
+    exit_code = 3
+
+    @classmethod
+    def at(cls, place: object) -> "DiskFullError":
+        """Name the file, or the exception that tells it."""
+        return cls(f"{place}: the disk is full; free some space and run the same command")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

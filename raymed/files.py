@@ -1,27 +1,44 @@
-"""Files that are whole or absent: written under a temporary name, then renamed; checksums."""
+"""Files that are whole or absent (written aside, then renamed); checksums; locks."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from raymed.errors import InputError
+from raymed.errors import DiskFullError, InputError
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
+
+
+def lacks_space(error: Exception) -> bool:
+    """Tell whether an exception means a full disk; Arrow and safetensors raise their own."""
+    return getattr(error, "errno", None) == errno.ENOSPC or _NO_SPACE in str(error)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes `path` only when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Give a temporary path to write to; it becomes `path` only when the block ends well.
+
+    Raises `DiskFullError` where there is no space for it, whatever the library that wrote raised.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except Exception as error:
+        if lacks_space(error):
+            raise DiskFullError.at(path) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -79,3 +96,37 @@ def mark_complete(folder: Path, names: list[str], marker: str = "DONE.json", **f
     """Write the marker of a folder, last of all, with the checksums of the named files."""
     sums = {name: checksum(folder / name) for name in names}
     write_json(folder / marker, {**facts, "files": sums})
+
+
+def take_lock(path: Path, holder: str) -> TextIO | None:
+    """Lock a file that names its holder, until it is closed or this process dies.
+
+    Returns None when another process holds it. Tries for a moment, as `lock_holder` touches the
+    lock for an instant.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+", encoding="utf-8")
+    for pause in (0.02, 0.1, 0):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            file.truncate(0)
+            with suppress(OSError):  # a full disk: the lock holds all the same
+                os.write(file.fileno(), holder.encode())
+            return file
+    file.close()
+    return None
+
+
+def lock_holder(path: Path) -> str | None:
+    """Return who holds a lock, or None; needs no right to write, and takes it from nobody."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "another process"
+    return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks
@@ -22,6 +23,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["RAYMED_CACHE"]
     else:
         os.environ["RAYMED_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Torch on one thread, as in every worker: sums come out to the same bits."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

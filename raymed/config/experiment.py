@@ -40,6 +40,11 @@ class Cluster(Strict):
         ),
     ] = Field(None, ge=1, description="auto: one for each core, or each GPU")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Literal["auto", "workers", "train"] = Field(
+        "auto",
+        description="workers: reused processes of one machine; train: a Ray Train run a unit; "
+        "auto: workers without a GPU, else train",
+    )
     cache: RelativePath | None = Field(
         None, description="decoded images and features; default: $RAYMED_CACHE or ~/.cache/raymed"
     )

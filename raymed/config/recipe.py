@@ -97,6 +97,9 @@ class Recipe(Strict):
     samples_per_patient: int | None = Field(
         None, ge=1, description="drawn anew each epoch; default: all of a patient's samples"
     )
+    workers: int = Field(
+        1, ge=1, le=1024, description="processes that share each batch (DDP); a probe takes one"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
     augmentation: Annotated[Augmentation | None, none_word_or(Augmentation)] = Augmentation()
 
@@ -116,9 +119,16 @@ class Recipe(Strict):
         return values
 
     @model_validator(mode="after")
-    def _probes_see_fixed_images(self) -> Self:
+    def _parts_fit_together(self) -> Self:
         if self.is_probe and self.augmentation is not None:
             raise ValueError("a probe's features are computed once: set augmentation: none")
+        if self.is_probe and self.workers > 1:
+            raise ValueError("a probe trains its head alone: set workers: 1")
+        if self.batch_size < 2 * self.workers:
+            raise ValueError(
+                f"batch_size {self.batch_size} gives {self.workers} workers less than two samples "
+                "each: raise batch_size or lower workers"
+            )
         return self
 
     @property

@@ -32,10 +32,13 @@ def epoch_samples(
     return rows[np.array(kept, dtype=np.int64)]
 
 
-def split_batches(rows: Indices, size: int) -> list[Indices]:
-    """Cut rows into batches; a last batch of one joins the one before (BatchNorm needs two)."""
+def split_batches(rows: Indices, size: int, least: int = 2) -> list[Indices]:
+    """Cut rows into batches; a last one of less than `least` joins the one before.
+
+    BatchNorm needs two samples, in each process that shares a batch.
+    """
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
-    if len(batches) > 1 and len(batches[-1]) == 1:
+    if len(batches) > 1 and len(batches[-1]) < least:
         batches[-2:] = [np.concatenate(batches[-2:])]
     return batches
 

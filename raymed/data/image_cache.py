@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from raymed.data.images import Pixels, load_images
+from raymed.data.arrays import new_array
+from raymed.data.images import load_images
 from raymed.data.manifest import Manifest
 from raymed.files import complete, digest, mark_complete, whole_file
 
@@ -31,16 +32,10 @@ def decode_images(manifest: Manifest, size: int, target: Path) -> Iterator[int]:
     side = (size, size) if manifest.channels == 1 else (size, size, 3)
     with whole_file(target) as temporary:
         shape = (len(manifest.table), *side)
-        pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        pixels = new_array(temporary, np.uint8, shape)
         references = manifest.table["image"].tolist()
         for row, image in enumerate(load_images(references, size, manifest.channels)):
             pixels[row] = image
             yield row + 1
         pixels.flush()
     mark_complete(target.parent, [_FILE], size=size, samples=len(manifest.table))
-
-
-def open_array(path: Path) -> Pixels:
-    """Memory-map a cached array, read-only."""
-    array: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array

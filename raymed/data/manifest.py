@@ -1,6 +1,5 @@
 """The manifest: the table of samples, with what identifies their content."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raymed.config import DataConfig
+from raymed.data.classes import check_positive, class_order, named_labels
 from raymed.data.images import Inspection, inspect_images
 from raymed.data.keyed import values_of_samples
 from raymed.data.patients import find_patients
 from raymed.data.readers import read_source
-from raymed.errors import InputError, did_you_mean, some
+from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
 
 COLUMNS = ["sample_id", "image", "label", "patient", "site", "split", "checksum", "declared_fold"]
@@ -121,8 +121,8 @@ class Listing:
 def list_samples(data: DataConfig) -> Listing:
     """List the samples that a configuration names, in the order of their ids.
 
-    Raises `InputError` for labels outside the classes, classes without a sample, samples without
-    a patient, patients on both sides of the test split.
+    Raises `InputError` for labels outside the classes, classes without a sample, a binary question
+    over unknown classes, samples without a patient, patients on both sides of the test split.
     """
     if data.patients is None:
         raise InputError(
@@ -133,8 +133,11 @@ def list_samples(data: DataConfig) -> Listing:
         )
     samples = read_source(data).sort_values("sample_id", ignore_index=True)
     _refuse_repeated_ids(samples, data)
-    classes = _class_order(samples["label"], data)
-    numbers = samples["label"].map({name: i for i, name in enumerate(classes)})
+    labels = named_labels(samples["label"], data.classes)
+    classes = class_order(labels, data)
+    if data.binary is not None:
+        check_positive(classes, data.binary.positive)
+    numbers = labels.map({name: i for i, name in enumerate(classes)})
     samples = samples.assign(label=numbers.astype("int16"), patient=find_patients(samples, data))
     folds = data.folds
     if folds.column is not None:
@@ -157,36 +160,6 @@ def _refuse_repeated_ids(samples: pd.DataFrame, data: DataConfig) -> None:
         raise InputError(
             str(data.source), f"sample ids stand twice: {some(list(repeated))}", "rename them"
         )
-
-
-def _class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
-    found = sorted(labels.unique(), key=_natural)
-    if data.classes is None:
-        if len(found) < 2:
-            raise InputError(str(data.source), f"holds one class only: {found}", "give two or more")
-        return tuple(found)
-    strangers = [name for name in found if name not in data.classes]
-    if strangers:
-        count = int(labels.isin(strangers).sum())
-        hint = did_you_mean(strangers[0], data.classes) or f"classes are {some(data.classes, 20)}"
-        raise InputError(
-            str(data.source),
-            f"{count} samples have labels outside data.classes: {some(strangers)}",
-            hint,
-        )
-    empty = [name for name in data.classes if name not in found]
-    if empty:
-        raise InputError(
-            str(data.source),
-            f"no sample has the class {some(empty)}",
-            f"remove it from data.classes; labels found: {some(found, 20)}",
-        )
-    return data.classes
-
-
-def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def _refuse_split_patients(samples: pd.DataFrame) -> None:

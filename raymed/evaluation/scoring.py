@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from raymed.errors import InputError, did_you_mean, some
+from raymed.data.classes import check_positive
+from raymed.errors import InputError
 from raymed.evaluation import metrics
 from raymed.evaluation.bootstrap import bootstrap
 from raymed.evaluation.estimates import Estimate, Support, estimate
@@ -144,17 +145,4 @@ def _check_options(
     if draws < 0:
         raise InputError("draws", f"{draws} is negative", "give 1000, or 0 for no intervals")
     if positive is not None:
-        _check_positive(classes, positive)
-
-
-def _check_positive(classes: Sequence[str], positive: Sequence[str]) -> None:
-    place = "data.binary.positive"
-    unknown = [name for name in positive if name not in classes]
-    if unknown:
-        close = did_you_mean(unknown[0], classes)
-        raise InputError(
-            place, f"unknown class {unknown[0]!r}", close or f"choose among {some(classes)}"
-        )
-    if not positive or set(positive) == set(classes):
-        share = "all classes are" if positive else "no class is"
-        raise InputError(place, f"{share} positive", "leave classes on both sides")
+        check_positive(classes, positive)

@@ -3,5 +3,6 @@
 from raymed.training.features import compute_features, feature_file
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.progress import Progress
+from raymed.training.ranks import Ranks
 
-__all__ = ["FoldContext", "Progress", "compute_features", "feature_file", "train_fold"]
+__all__ = ["FoldContext", "Progress", "Ranks", "compute_features", "feature_file", "train_fold"]

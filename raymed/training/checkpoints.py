@@ -77,11 +77,14 @@ def _load_one(folder: Path) -> Resumed | None:
     try:
         state = read_json(folder / STATE)
         path = folder / state["file"]
-        if path.name == FINAL or checksum(path) != state["sha256"]:
+        if checksum(path) != state["sha256"]:
             return None
         tensors = load_file(path)
     except (OSError, KeyError, TypeError, InputError, SafetensorError):
         return None  # half-written by a killed attempt: as if it were not there
+
+    if path.name == FINAL:  # trained, but killed before it was marked
+        return Resumed(tensors, {}, state["epochs"])
 
     def part(prefix: str) -> TensorState:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from raymed.config import Recipe
-from raymed.data.image_cache import PREPARATION, open_array
+from raymed.data.arrays import new_array, open_array
+from raymed.data.image_cache import PREPARATION
 from raymed.files import complete, digest, mark_complete, whole_file
 from raymed.models import build_classifier, weights_identity
 from raymed.training.inputs import Inputs
@@ -43,7 +44,7 @@ def compute_features(
     width = model.head.in_features
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(target) as temporary:
-        features = np.lib.format.open_memmap(temporary, "w+", np.float32, (count, width))
+        features = new_array(temporary, np.float32, (count, width))
         started = time.monotonic()
         for rows, values in inputs.feature_batches(model, np.arange(count)):
             features[rows] = values

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from raymed.config import Recipe
-from raymed.data.image_cache import open_array
+from raymed.data.arrays import open_array
 from raymed.data.predictions import prediction_table
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
@@ -24,6 +24,7 @@ from raymed.training.checkpoints import load_progress, save_final, save_progress
 from raymed.training.inputs import Inputs
 from raymed.training.loop import EpochEnd, Trainer
 from raymed.training.progress import Progress
+from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import FIRST_WEIGHTS, derive_seed
 
 _CURVE_SAMPLES = 4
@@ -43,6 +44,7 @@ class FoldContext:
     seed: int
     checkpoint_seconds: float = 30.0
     report_seconds: float = 0.5
+    ranks: Ranks = ALONE
 
 
 def train_fold(
@@ -52,20 +54,24 @@ def train_fold(
 
     Continues from the furthest checkpoint of earlier attempts. Checkpoints, epochs and
     predictions (of the fold and of the test split) go to `context.attempt`; the caller marks
-    them complete. The fixed schedule's last epoch is the model: nothing about the fold's own
+    them complete. Where several processes share the work all call this, the first one writes.
+    The fixed schedule's last epoch is the model: nothing about the fold's own
     samples chooses it. Raises `TrainingError` for a loss that is not finite.
     """
     torch.manual_seed(derive_seed(context.seed, FIRST_WEIGHTS))
     device = torch.device(context.device)
-    resumed = load_progress(context.earlier_attempts)
+    ranks = context.ranks
+    resumed = ranks.agree(load_progress(context.earlier_attempts) if ranks.first else None)
     model = build_classifier(recipe, samples.classes, pretrained=resumed is None).to(device)
     array = open_array(context.features or context.images)
     inputs = Inputs(array, device, context.features is not None, recipe.precision == "bf16")
-    trainer = Trainer(recipe, inputs, samples, fold, context.seed)
+    trainer = Trainer(recipe, inputs, samples, fold, context.seed, ranks)
     if resumed is not None:
         model.load_state_dict(resumed.model)
     epochs = list(resumed.epochs) if resumed is not None else []
     yield from _run(trainer, model, resumed.optimizer if resumed else None, epochs, context)
+    if not ranks.first:
+        return
     rows = np.concatenate([samples.held_out_rows(fold), samples.test_rows()])
     logits = inputs.predict_all(model, rows, samples.classes)
     if not np.isfinite(logits).all():
@@ -92,10 +98,17 @@ def _run(
     for event in trainer.train(model, done=len(epochs), state=state):
         now = time.monotonic()
         if isinstance(event, EpochEnd):
-            epochs.append(_describe(event, trainer, model))
-            if now - saved >= context.checkpoint_seconds and len(epochs) < total:
-                save_progress(context.attempt, model, event.optimizer, epochs)
+            first = context.ranks.first
+            epochs.append(_describe(event, trainer, model) if first else {})
+            due = now - saved >= context.checkpoint_seconds and len(epochs) < total
+            if context.ranks.agree(due):
+                if first:
+                    save_progress(context.attempt, model, event.optimizer, epochs)
                 saved = now
+                step = len(epochs) * trainer.steps_per_epoch
+                yield Progress(
+                    step, steps, len(epochs), total, event.loss, checkpoint=context.attempt
+                )
         else:
             images += event.images
             if now - reported >= context.report_seconds or event.step == steps:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from raymed.config import Augmentation
 from raymed.data.augmentation import augment
@@ -43,10 +44,16 @@ class Inputs:
             return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
         return as_images(values, self.device)
 
-    def logits(self, model: Classifier, batch: torch.Tensor) -> torch.Tensor:
-        """Run the part of the model that starts at these inputs; logits float32 [b, classes]."""
+    def logits(self, model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        """Run the part of the model that starts at these inputs; logits float32 [b, classes].
+
+        `model` is a `Classifier`, or for images one that DDP shares.
+        """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits = model.classify(batch) if self.features else model(batch)
+            if self.features and isinstance(model, Classifier):
+                logits = model.classify(batch)
+            else:
+                logits = model(batch)
         return torch.as_tensor(logits).float()
 
     def predict_all(

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torch import nn
 
 from raymed.config import Phase, Recipe
 from raymed.data.batches import Indices, epoch_samples, split_batches
@@ -22,6 +23,7 @@ from raymed.models import Classifier, layer_groups
 from raymed.optim import build_optimizer, rate_factor
 from raymed.training.inputs import Inputs
 from raymed.training.phases import enter_phase
+from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
 
 TensorState = dict[str, torch.Tensor]
@@ -60,6 +62,7 @@ class Trainer:
     samples: SampleColumns
     fold: int
     seed: int
+    ranks: Ranks = ALONE
 
     @cached_property
     def rows(self) -> Indices:
@@ -71,7 +74,7 @@ class Trainer:
         rng = np.random.default_rng([self.seed, self.fold, SAMPLES, epoch])
         patients = self.samples.patients[self.rows]
         drawn = epoch_samples(self.rows, patients, self.recipe.samples_per_patient, rng)
-        return split_batches(drawn, self.recipe.batch_size)
+        return split_batches(drawn, self.recipe.batch_size, 2 * self.ranks.world)
 
     @cached_property
     def class_weights(self) -> torch.Tensor | None:
@@ -104,10 +107,11 @@ class Trainer:
             start = max(done - first, 0)
             if start < phase.epochs:
                 optimizer = self._enter(model, phase)
+                shared = self.ranks.wrap(model)
                 if start and state is not None:
                     restore_optimizer(optimizer, state)
                 for epoch in range(start, phase.epochs):
-                    yield from self._epoch(model, optimizer, index, first, epoch)
+                    yield from self._epoch(model, shared, optimizer, index, first, epoch)
             first += phase.epochs
 
     def _enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
@@ -119,6 +123,7 @@ class Trainer:
     def _epoch(
         self,
         model: Classifier,
+        shared: nn.Module,
         optimizer: torch.optim.Optimizer,
         index: int,
         first: int,
@@ -126,15 +131,16 @@ class Trainer:
     ) -> Iterator[StepEnd | EpochEnd]:
         phase, number = self.recipe.phases[index], first + epoch
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
-        torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, number))
+        keys = (number, *self.ranks.seed_keys())
+        torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, *keys))
         generator = torch.Generator().manual_seed(
-            derive_seed(self.seed, self.fold, AUGMENTATION, number)
+            derive_seed(self.seed, self.fold, AUGMENTATION, *keys)
         )
         batches = self.epoch_batches(number)
         started, loss_sum, hits, images = time.monotonic(), 0.0, 0, 0
         for step, rows in enumerate(batches):
             factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
-            loss, correct = self._step(model, optimizer, rows, factor, generator)
+            loss, correct = self._step(shared, optimizer, rows, factor, generator)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"the loss became {loss} in phase {index + 1}, epoch {number + 1}, step "
@@ -158,28 +164,32 @@ class Trainer:
 
     def _step(
         self,
-        model: Classifier,
+        model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        rows: Indices,
+        batch_rows: Indices,
         factor: float,
         generator: torch.Generator,
     ) -> tuple[float, int]:
         """Take one step; return the batch's loss before it and how many were right."""
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
+        rows = self.ranks.share(batch_rows)
         batch = self.inputs.training_batch(rows, self.recipe.augmentation, generator)
         labels = torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device)
         logits = self.inputs.logits(model, batch)
         loss = cross_entropy(logits, labels, self.class_weights, self.recipe.label_smoothing)
+        loss = self.ranks.weigh(loss, len(rows), len(batch_rows))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.optimizer.clip is not None:
             trained = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(trained, self.recipe.optimizer.clip)
-        value = float(loss.detach())
+        correct = float((logits.detach().argmax(1) == labels).sum())
+        mine = float(loss.detach()) / self.ranks.world
+        value, hits = self.ranks.total(mine, correct)
         if math.isfinite(value):
             optimizer.step()
-        return value, int((logits.detach().argmax(1) == labels).sum())
+        return value, int(hits)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> TensorState:

@@ -1,6 +1,7 @@
 """What a unit of work says while it runs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -8,7 +9,8 @@ class Progress:
     """One report of a unit: how far it is, and how fast.
 
     `step` of `steps` counts the whole unit; `epoch` of `epochs` is 0 where epochs mean nothing.
-    `loss` is the mean of the epoch so far, in nats.
+    `loss` is the mean of the epoch so far, in nats. `checkpoint` is the folder of a checkpoint
+    that was just written.
     """
 
     step: int
@@ -17,3 +19,4 @@ class Progress:
     epochs: int = 0
     loss: float | None = None
     images_per_second: float | None = None
+    checkpoint: Path | None = None

@@ -121,3 +121,24 @@ def test_pickled_objects_are_never_opened(save) -> None:
     objects = np.array([{"a": 1}] * 6, dtype=object)
     with pytest.raises(InputError, match="cannot be read as npz"):
         list_samples(save(arrays(train_labels=objects)))
+
+
+def test_numbered_labels_take_the_names_of_the_classes_in_their_order(save) -> None:
+    manifest = read_manifest(save(arrays(), classes=["normal", "ill"]))
+
+    assert manifest.classes == ("normal", "ill")
+    assert manifest.labels.tolist() == read_manifest(save(arrays())).labels.tolist()
+
+
+def test_a_number_beyond_the_named_classes_is_refused(save) -> None:
+    held = arrays(train_labels=np.array([0, 1, 2, 0, 1, 2], dtype=np.uint8)[:, None])
+
+    with pytest.raises(InputError, match=r"have labels outside data.classes: 0, 1, 2"):
+        list_samples(save(held, classes=["normal", "ill"]))
+
+
+def test_a_question_over_an_unknown_class_is_refused_before_any_image_is_opened(save) -> None:
+    question = {"positive": ["il"]}
+
+    with pytest.raises(InputError, match=r"unknown class 'il'; did you mean 'ill'"):
+        list_samples(save(arrays(), classes=["normal", "ill"], binary=question))

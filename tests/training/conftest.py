@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from raymed.config import Recipe
-from raymed.data.image_cache import open_array
+from raymed.data.arrays import open_array
 from raymed.data.samples import SampleColumns
 from raymed.models import Classifier, build_classifier
 from raymed.training import FoldContext, Progress, train_fold
@@ -22,11 +22,6 @@ from raymed.training.inputs import Inputs
 from raymed.training.loop import Trainer
 
 PATIENTS, IMAGES, CLASSES, SIDE = 12, 3, 3, 32
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def _draw_samples() -> SampleColumns:

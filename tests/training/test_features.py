@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from raymed.data.image_cache import open_array
+from raymed.data.arrays import open_array
 from raymed.data.predictions import logits_of
 from raymed.training import Progress, compute_features, feature_file
 from raymed.training.inputs import Inputs

@@ -116,3 +116,13 @@ def test_only_the_newest_checkpoint_is_kept(recipe: Make, run: Make) -> None:
     stopped = run(plan, stop=2 * STEPS + 1)
     names = {path.name for path in stopped.attempt.iterdir()}
     assert names == {"epoch-2.safetensors", "state.json"}
+
+
+def test_a_fold_killed_between_its_weights_and_its_marker_is_not_trained_again(
+    recipe: Make, run: Make
+) -> None:
+    plan = recipe(phases=({"train": "all", "epochs": 2, "lr": 1e-3},))
+    whole = run(plan)
+    again = run(plan, earlier=(whole,))
+    assert again.reports == []
+    assert again.equals(whole)
