@@ -14,6 +14,7 @@ import yaml
 
 from raymed.config import Recipe
 from raymed.data import Manifest
+from raymed.data.arrays import new_array
 from raymed.data.images import inspect_images, load_images
 from raymed.data.keyed import column_of, read_table
 from raymed.data.patients import patients_in_paths
@@ -215,7 +216,7 @@ def _decoded(
     if path.exists():
         return np.asarray(np.load(path, mmap_mode="r"))
     shape = (len(images), size, size) if channels == 1 else (len(images), size, size, 3)
-    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    pixels = new_array(path, np.uint8, shape)
     for row, image in enumerate(load_images(images, size, channels)):
         pixels[row] = image
     return pixels

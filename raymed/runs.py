@@ -1,13 +1,12 @@
 """`RunFolder`: where each artifact of one experiment lies, and whether it is complete."""
 
-import fcntl
 import json
 import os
 import shutil
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +15,19 @@ from typing import Any
 from pydantic import BaseModel
 
 from raymed.config import Experiment, read_experiment, write_experiment
-from raymed.errors import InputError
-from raymed.files import complete, mark_complete, read_json, write_json, write_text
+from raymed.errors import DiskFullError, InputError
+from raymed.files import (
+    complete,
+    lock_holder,
+    mark_complete,
+    read_json,
+    take_lock,
+    write_json,
+    write_text,
+)
+
+SCHEMA = 1
+"""How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
 FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
 
@@ -43,7 +53,13 @@ class RunFolder:
             raise InputError(
                 str(path), "is not a run folder (no experiment.yaml)", "build one: raymed build"
             )
+        run.refuse_newer()
         return run
+
+    @property
+    def schema_file(self) -> Path:
+        """Which layout the folder has."""
+        return self.path / "schema.json"
 
     @property
     def experiment_file(self) -> Path:
@@ -98,12 +114,26 @@ class RunFolder:
         """Read the resolved experiment back."""
         return read_experiment(self.experiment_file)
 
+    def refuse_newer(self) -> None:
+        """Refuse a folder that a newer raymed made: it may mean what this one cannot read."""
+        if not self.schema_file.exists():
+            return
+        found = read_json(self.schema_file)
+        schema = found.get("schema") if isinstance(found, dict) else None
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise InputError(
+                str(self.schema_file),
+                f"the run folder has schema {schema!r}, this raymed knows up to {SCHEMA}",
+                "update raymed, or choose another folder with --run",
+            )
+
     def refuse_other(self, experiment: Experiment) -> None:
         """Refuse a folder that belongs to another experiment.
 
         Recipes, ensemble, evaluation and cluster may change between builds: members carry their
         own identity. Name, seed and data may not: every member rests on them.
         """
+        self.refuse_newer()
         if not self.experiment_file.exists():
             return
         before = self.experiment()
@@ -118,27 +148,26 @@ class RunFolder:
 
     def write_experiment(self, experiment: Experiment) -> None:
         """Write the resolved experiment down: from now on the folder is its."""
+        write_json(self.schema_file, {"schema": SCHEMA})
         write_text(self.experiment_file, write_experiment(experiment))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for one build; the kernel frees it when this process dies."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a+", encoding="utf-8") as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                held.seek(0)
-                raise InputError(
-                    str(self.path),
-                    f"another build works on this folder ({held.read().strip()})",
-                    "wait for it, stop it, or choose another folder with --run",
-                ) from None
-            held.seek(0)
-            held.truncate()
-            held.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
-            held.flush()
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
+        held = take_lock(self.path / ".lock", holder)
+        if held is None:
+            raise InputError(
+                str(self.path),
+                f"another build works on this folder ({self.held_by()})",
+                "wait for it, stop it, or choose another folder with --run",
+            )
+        with held:
             yield
+
+    def held_by(self) -> str | None:
+        """Tell which process builds in the folder, None when none does."""
+        return lock_holder(self.path / ".lock")
 
 
 @dataclass(frozen=True)
@@ -187,9 +216,9 @@ class MemberFolder:
 
     def record_failure(self, fold: int, reason: str, trace: str) -> None:
         """Keep the exception of a fold beside it; the next build tries again."""
-        write_json(
-            self.fold(fold) / "FAILED.json", {"reason": reason, "trace": trace, "time": now()}
-        )
+        failure = {"reason": reason, "trace": trace, "time": now()}
+        with suppress(DiskFullError):
+            write_json(self.fold(fold) / "FAILED.json", failure)
 
 
 def now() -> str:

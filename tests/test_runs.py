@@ -140,3 +140,16 @@ def test_object_storage_and_folders_that_are_no_run_are_refused(tmp_path: Path) 
         RunFolder.at("s3://bucket/run")
     with pytest.raises(InputError, match="is not a run folder"):
         RunFolder.existing(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"schema": 2}', '{"schema": "new"}', "[1]"])
+def test_a_folder_of_a_newer_raymed_is_refused(tmp_path: Path, content: str) -> None:
+    run = RunFolder(tmp_path)
+    run.write_experiment(experiment())
+    RunFolder.existing(tmp_path)
+    run.schema_file.write_text(content)
+
+    with pytest.raises(InputError, match=r"this raymed knows up to 1; update raymed"):
+        run.refuse_other(experiment())
+    with pytest.raises(InputError, match="update raymed"):
+        RunFolder.existing(tmp_path)

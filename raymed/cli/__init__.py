@@ -1,11 +1,13 @@
 """The command line: alone in reading arguments and printing."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
 from raymed.cli.verbs import app
-from raymed.errors import RaymedError
+from raymed.errors import DiskFullError, RaymedError
+from raymed.files import lacks_space
 
 __all__ = ["app", "main"]
 
@@ -15,5 +17,13 @@ def main() -> None:
     try:
         app()
     except RaymedError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        if not lacks_space(error):
+            raise
+        _fail(str(DiskFullError.at(error)), DiskFullError.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)
+    sys.exit(code)

@@ -1,26 +1,25 @@
 """What a build looks like in the terminal: stages, units at work, the summary."""
 
+import signal
+import time
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
+from rich.text import Text
 
+from raymed.cli.grid import grid, stage_line, time_line
 from raymed.config import Experiment
+from raymed.pipeline.board import Board, seconds_left
 from raymed.pipeline.build import Built, build_events
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
+from raymed.pipeline.recording import take
 
 _COLUMNS = {
     "log_loss": "log loss",
@@ -32,9 +31,11 @@ _COLUMNS = {
 def show_build(experiment: Experiment, run: Path | None) -> None:
     """Build, showing progress, then the summary and the path of the report.
 
-    Ends with exit code 3 when members failed, with 130 on Ctrl-C.
+    Ends with exit code 3 when members failed, with 130 on Ctrl-C or when asked to end (SIGTERM, as
+    batch systems send it before they kill).
     """
     console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     events = build_events(experiment, run)
     try:
         with BuildDisplay(console) as display:
@@ -52,27 +53,20 @@ def show_build(experiment: Experiment, run: Path | None) -> None:
 
 
 class BuildDisplay:
-    """Follows a build's events: live bars on a terminal, plain lines elsewhere."""
+    """Follows a build's events: a live table of members and folds, plain lines elsewhere."""
 
     def __init__(self, console: Console) -> None:
         """Draw on `console`."""
         self.console = console
-        self.live = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
+        self.board = Board(started=time.time())
+        self.live = Live(
+            console=console, get_renderable=self._draw, transient=True, refresh_per_second=4
         )
-        self.stage: tuple[str, TaskID] | None = None
-        self.units: dict[tuple[str, str], TaskID] = {}
 
     def __enter__(self) -> Self:
         """Start drawing."""
-        self.live.start()
+        if self.console.is_terminal:
+            self.live.start()
         return self
 
     def __exit__(
@@ -81,7 +75,7 @@ class BuildDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop drawing; the bars disappear, the lines stay."""
+        """Stop drawing; the table disappears, the lines stay."""
         self.live.stop()
 
     def follow(self, events: Generator[Event, None, Built]) -> Built:
@@ -96,58 +90,30 @@ class BuildDisplay:
 
     def show(self, event: Event) -> None:
         """Show one event."""
+        new_stage = isinstance(event, Stage) and event.name != self.board.stage
+        take(self.board, event)
         match event:
-            case Stage():
-                self._show_stage(event)
-            case Training():
-                self._show_training(event)
+            case Stage() if new_stage:
+                self._say(f"[bold]{event.name}[/]")
+            case Training(ended=True) if not self.console.is_terminal:
+                count = f"{self.board.done}/{self.board.total}"
+                self._say(f"[green]done[/] {escape(event.member)}, {event.part} ({count})")
             case MemberFailed():
-                self._drop(event.member, event.part)
-                self._say(f"[red]failed:[/] {event.member}, {event.part}: {escape(event.reason)}")
+                name = escape(event.member)
+                self._say(f"[red]failed:[/] {name}, {event.part}: {escape(event.reason)}")
             case Note():
                 mark = "[yellow]warning:[/] " if event.warning else ""
                 self._say(mark + escape(event.text))
 
-    def _show_stage(self, event: Stage) -> None:
-        if self.stage is None or self.stage[0] != event.name:
-            if self.stage is not None:
-                self.live.remove_task(self.stage[1])
-            task = self.live.add_task(event.name, total=event.total, state="")
-            self.stage = (event.name, task)
-            self._say(f"[bold]{event.name}[/]")
-        state = f"{event.done}/{event.total}" if event.total is not None else ""
-        self.live.update(self.stage[1], completed=event.done, state=state)
-
-    def _show_training(self, event: Training) -> None:
-        key, now = (event.member, event.part), event.progress
-        if event.ended:
-            self._drop(*key)
-            if self.stage is not None:
-                self.live.advance(self.stage[1])
-                done = self.live.tasks[self.live.task_ids.index(self.stage[1])]
-                count = f"{done.completed:.0f}/{done.total:.0f}" if done.total else ""
-                self.live.update(self.stage[1], state=count)
-                self._say(f"[green]done[/] {event.member}, {event.part} ({count})")
-            return
-        if key not in self.units:
-            self.units[key] = self.live.add_task(f"  {event.member}, {event.part}", state="")
-        parts = [f"epoch {now.epoch}/{now.epochs}" if now.epochs else ""]
-        parts += [f"loss {now.loss:.3f}" if now.loss is not None else ""]
-        parts += [f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""]
-        self.live.update(
-            self.units[key],
-            completed=now.step,
-            total=now.steps,
-            state="  ".join(part for part in parts if part),
-        )
-
-    def _drop(self, member: str, part: str) -> None:
-        task = self.units.pop((member, part), None)
-        if task is not None:
-            self.live.remove_task(task)
+    def _draw(self) -> RenderableType:
+        board = self.board
+        elapsed = time.time() - board.started
+        left = seconds_left(board) if board.members else None
+        line = Text(f"{stage_line(board)}  {time_line(elapsed, left)}", no_wrap=True)
+        return Group(grid(board, self.console), line) if board.members else line
 
     def _say(self, text: str) -> None:
-        self.live.console.print(text, soft_wrap=True, highlight=False)
+        self.console.print(text, soft_wrap=True, highlight=False)
 
 
 def _print_summary(console: Console, built: Built) -> None:

@@ -57,6 +57,22 @@ def build(
 
 
 @app.command()
+def status(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,
+) -> None:
+    """Tell what is done, running, failed and left, also while a build runs or after it died."""
+    from raymed.cli.grid import show_status
+    from raymed.pipeline.status import read_status
+
+    found = read_status(run)
+    if as_json:
+        typer.echo(json.dumps(found.facts(), indent=2, ensure_ascii=False))
+    else:
+        show_status(found, Console())
+
+
+@app.command()
 def report(run: Run) -> None:
     """Write the report of a run again."""
     from raymed.report import write_report

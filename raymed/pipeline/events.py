@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from raymed.pipeline.board import Row
 from raymed.training import Progress
 
 
@@ -15,13 +16,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The members, in order, with what is done and what is left of each."""
+
+    members: tuple[Row, ...]
+    workers: int
+
+
+@dataclass(frozen=True)
 class Training:
-    """A unit of work begins to be worked on, reports, or ends (`ended`)."""
+    """A unit of work begins to be worked on, reports, or ends (`ended`, after `seconds`)."""
 
     member: str
     part: str
     progress: Progress
     ended: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,4 +51,4 @@ class Note:
     warning: bool = False
 
 
-Event = Stage | Training | MemberFailed | Note
+Event = Stage | Plan | Training | MemberFailed | Note

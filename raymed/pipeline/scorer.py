@@ -1,13 +1,24 @@
 """How one row of probabilities is scored, at the levels that exist."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from raymed.config import Experiment
-from raymed.evaluation import Estimate, paired_difference, score
+from raymed.ensemble import OofTable
+from raymed.evaluation import (
+    Estimate,
+    Question,
+    Scores,
+    ask,
+    choose_threshold,
+    cross_fit_thresholds,
+    paired_difference,
+    score,
+    score_at_threshold,
+)
 from raymed.pipeline.prepare import Prepared
 
 Level = Literal["image", "patient"]
@@ -28,29 +39,70 @@ class Scorer:
         """Patient level exists only where patients are declared."""
         return ("image", "patient") if self.prepared.manifest.patients_declared else ("image",)
 
-    def scores(
-        self,
-        probabilities: Probabilities,
-        labels: npt.NDArray[np.int64],
-        patients: npt.NDArray[np.object_],
+    def row(
+        self, oof: OofTable, on_oof: Probabilities, on_test: Probabilities | None
     ) -> dict[str, Any]:
-        """Score one row of the summary, a `Scores` a level, JSON-ready."""
+        """Score one row of the summary, a `Scores` a split and level, JSON-ready.
+
+        With a binary question comes the threshold of each level, chosen on the OOF rows alone:
+        on all of them for the test split, on the other folds' for each fold of theirs.
+        """
+        manifest = self.prepared.manifest
+        test = manifest.is_test
+        scored: dict[str, Any] = {"oof": {}, "test": None if on_test is None else {}}
+        thresholds: dict[str, float] = {}
+        for level in self.levels:
+            own = self._scores(on_oof, oof.labels, oof.patients, level)
+            asked = self._ask(on_oof, oof.labels, oof.patients, level)
+            if asked is not None:
+                thresholds[level] = choose_threshold(asked.scores, asked.is_positive)
+                folds = dict(zip(oof.patients.astype(str), oof.fold.tolist(), strict=True))
+                own = self._at(own, asked, cross_fit_thresholds(asked, folds))
+            scored["oof"][level] = own.as_dict()
+            if on_test is not None:
+                labels, patients = manifest.labels[test], manifest.patients[test]
+                own = self._scores(on_test, labels, patients, level)
+                asked = self._ask(on_test, labels, patients, level)
+                if asked is not None:
+                    own = self._at(own, asked, thresholds[level])
+                scored["test"][level] = own.as_dict()
+        return scored | ({"thresholds": thresholds} if thresholds else {})
+
+    def _scores(
+        self, probabilities: Probabilities, labels: Labels, patients: Patients, level: Level
+    ) -> Scores:
         data = self.experiment.data
-        return {
-            level: score(
-                probabilities,
-                labels,
-                patients,
-                self.prepared.manifest.classes,
-                level=level,
-                folds=self.prepared.folds.count,
-                ordinal=data.ordinal,
-                positive=data.binary.positive if data.binary else None,
-                draws=self.experiment.evaluate.draws,
-                seed=self.experiment.seed,
-            ).as_dict()
-            for level in self.levels
-        }
+        return score(
+            probabilities,
+            labels,
+            patients,
+            self.prepared.manifest.classes,
+            level=level,
+            folds=self.prepared.folds.count,
+            ordinal=data.ordinal,
+            positive=data.binary.positive if data.binary else None,
+            draws=self.experiment.evaluate.draws,
+            seed=self.experiment.seed,
+        )
+
+    def _ask(
+        self, probabilities: Probabilities, labels: Labels, patients: Patients, level: Level
+    ) -> Question | None:
+        """Put the experiment's binary question, if it has one."""
+        binary = self.experiment.data.binary
+        if binary is None:
+            return None
+        classes = list(self.prepared.manifest.classes)
+        positive = [classes.index(name) for name in binary.positive]
+        return ask(probabilities, labels, patients, positive, level=level)
+
+    def _at(self, scores: Scores, asked: Question, thresholds: npt.ArrayLike) -> Scores:
+        """Add the figures at a threshold to the others."""
+        draws, seed = self.experiment.evaluate.draws, self.experiment.seed
+        found, warnings = score_at_threshold(asked, thresholds, draws=draws, seed=seed)
+        return replace(
+            scores, metrics=scores.metrics | found, warnings=[*scores.warnings, *warnings]
+        )
 
     def log_loss(self, probabilities: Probabilities, labels: Labels, patients: Patients) -> float:
         """Give the log loss at the highest level, without an interval."""

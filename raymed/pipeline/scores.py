@@ -69,33 +69,21 @@ def score_run(
 
 def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> dict[str, Any]:
     prior = class_prior(oof.labels, oof.classes, oof.patients)
-    manifest = scorer.prepared.manifest
-    on_test = None
-    if test.any():
-        on_test = scorer.scores(
-            np.tile(prior, (int(test.sum()), 1)), manifest.labels[test], manifest.patients[test]
-        )
+    on_test = np.tile(prior, (int(test.sum()), 1)) if test.any() else None
     everywhere = np.tile(prior, (len(oof.labels), 1))
-    return {
-        "name": "class prior",
-        "kind": "prior",
-        "oof": scorer.scores(everywhere, oof.labels, oof.patients),
-        "test": on_test,
-    }
+    return {"name": "class prior", "kind": "prior", **scorer.row(oof, everywhere, on_test)}
 
 
 def _member_rows(
     scorer: Scorer, members: Sequence[Member], oof: OofTable, test: npt.NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
-    manifest = scorer.prepared.manifest
     kept = fit_meta_learner("mean", oof.logits, oof.labels, oof.patients).weights > 0
     rows = []
     for place, member in enumerate(members):
         own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
         on_test = None
         if test.any():
-            mean = np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0)
-            on_test = scorer.scores(mean, manifest.labels[test], manifest.patients[test])
+            on_test = np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0)
         done = complete(member.folder.path) or {}
         rows.append(
             {
@@ -106,8 +94,7 @@ def _member_rows(
                 "probe": member.recipe.is_probe,
                 "training_seconds": done.get("seconds"),
                 "left_out": None if kept[place] else "no better than the class prior",
-                "oof": scorer.scores(own, oof.labels, oof.patients),
-                "test": on_test,
+                **scorer.row(oof, own, on_test),
             }
         )
     return rows
@@ -121,14 +108,13 @@ def _meta_learner_rows(
     test: npt.NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
     """Score every candidate: cross-fitted on the OOF rows, fitted on all of them for the test."""
-    manifest, rows = scorer.prepared.manifest, []
+    rows = []
     penalty = scorer.experiment.ensemble.logistic_penalty
     for candidate in candidates:
         fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, penalty)
         on_test = None
         if test.any():
-            predicted = predict_folds(fitted, _test_logits(members, test))
-            on_test = scorer.scores(predicted, manifest.labels[test], manifest.patients[test])
+            on_test = predict_folds(fitted, _test_logits(members, test))
         weights = fitted.member_weights(oof.classes)
         rows.append(
             {
@@ -136,8 +122,7 @@ def _meta_learner_rows(
                 "kind": "meta-learner",
                 "temperature": fitted.temperature,
                 "weights": {m.name: float(w) for m, w in zip(members, weights, strict=True)},
-                "oof": scorer.scores(candidate.probabilities, oof.labels, oof.patients),
-                "test": on_test,
+                **scorer.row(oof, candidate.probabilities, on_test),
             }
         )
     return rows
@@ -162,6 +147,7 @@ def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any
             "cores": len(os.sched_getaffinity(0)),
             "device": machine["device"],
             "workers": machine["workers"],
+            "engine": machine["engine"],
             "platform": platform.platform(),
         },
         "started": machine["started"],

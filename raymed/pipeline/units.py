@@ -2,10 +2,11 @@
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,10 +14,12 @@ from raymed.config import Experiment, Recipe
 from raymed.data import Folds, Manifest, image_file
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
+from raymed.pipeline.board import FEATURES, Cell, Row
+from raymed.pipeline.events import Plan
 from raymed.pipeline.members import Member, is_complete
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import RunFolder
-from raymed.training import FoldContext, Progress, compute_features, feature_file, train_fold
+from raymed.training import FoldContext, Progress, Ranks, compute_features, feature_file, train_fold
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,24 @@ class FeatureUnit:
     target: Path
     device: str
     seed: int
-    part: str = "features"
+    part: str = FEATURES
 
-    def work(self) -> Iterator[Progress]:
+    @property
+    def workers(self) -> int:
+        """One process computes them."""
+        return 1
+
+    def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
         yield from compute_features(self.recipe, self.images, self.target, self.device, self.seed)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The attempt that a fold's files lie in, and what is worth writing down about it."""
+
+    attempt: Path
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,20 +72,29 @@ class FoldUnit:
         """What the terminal calls it."""
         return f"fold {self.fold}"
 
-    def work(self) -> Iterator[Progress]:
-        """Train it in an attempt of its own, then name that attempt as the one that counts."""
-        folder = RunFolder(self.run).member(self.member_id)
-        earlier = tuple(folder.earlier_attempts(self.fold))
-        attempt = folder.start_attempt(self.fold)
+    @property
+    def workers(self) -> int:
+        """How many processes share it."""
+        return self.recipe.workers
+
+    def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, "Trained"]:
+        """Train it in an attempt of its own; whether that attempt counts is the driver's to say.
+
+        Goes on from `checkpoint`, or from an earlier attempt that came further.
+        """
+        folder, ranks = RunFolder(self.run).member(self.member_id), Ranks.here()
+        earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
+        attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
         context = FoldContext(
             self.member_id,
             attempt,
-            earlier,
+            tuple(earlier),
             self.images,
             self.features,
             self.device,
             self.seed,
             self.checkpoint_seconds,
+            ranks=ranks,
         )
         started = time.monotonic()
         if self.features is not None:  # there already, unless the cache was cleaned meanwhile
@@ -77,15 +102,15 @@ class FoldUnit:
                 self.recipe, self.images, self.features, self.device, self.seed
             )
         yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
-        folder.finish_fold(
-            self.fold,
-            attempt,
-            seconds=round(time.monotonic() - started, 3),
-            device=self.device,
-            threads=torch.get_num_threads(),
-            processor=platform.machine(),
-            torch=torch.__version__,
-        )
+        facts = {
+            "seconds": round(time.monotonic() - started, 3),
+            "device": self.device,
+            "workers": ranks.world,
+            "threads": torch.get_num_threads(),
+            "processor": platform.machine(),
+            "torch": torch.__version__,
+        }
+        return Trained(attempt, facts)
 
 
 def feature_units(
@@ -135,6 +160,22 @@ def fold_units(
                     )
                 )
     return units
+
+
+def plan(
+    members: list[Member], folds: int, units: Sequence[FeatureUnit | FoldUnit], workers: int
+) -> Plan:
+    """Tell which units are left of which member, and the seconds of those that are done."""
+    left = {(unit.member, unit.part) for unit in units}
+    rows = []
+    for member in members:
+        cells = {FEATURES: Cell()} if (member.name, FEATURES) in left else {}
+        for fold in range(folds):
+            waits = (member.name, f"fold {fold}") in left
+            seconds = None if waits else member.folder.fold_facts(fold)["seconds"]
+            cells[f"fold {fold}"] = Cell() if waits else Cell("done", seconds=seconds)
+        rows.append(Row(member.name, member.id, cells))
+    return Plan(tuple(rows), min(workers, max(1, len(units))))
 
 
 @lru_cache(maxsize=2)

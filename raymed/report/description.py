@@ -20,7 +20,7 @@ class Warnings:
 
 
 def describe_row(row: Row) -> str:
-    """Say in a line what a row is: its kind, model, training time, temperature."""
+    """Say in a line what a row is: its kind, model, training time, temperature, thresholds."""
     facts = row.facts
     parts = ["probe" if facts.get("probe") else KINDS.get(row.kind, row.kind)]
     if facts.get("model"):
@@ -29,6 +29,8 @@ def describe_row(row: Row) -> str:
         parts.append(f"trained in {duration(facts['training_seconds'])}")
     if facts.get("temperature") is not None:
         parts.append(f"temperature {number(facts['temperature'], 2)}")
+    for level, threshold in facts.get("thresholds", {}).items():
+        parts.append(f"threshold {number(threshold)} at {level} level")
     return ", ".join(parts)
 
 

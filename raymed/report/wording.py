@@ -31,6 +31,9 @@ METRICS = {
     "ece": Metric("Calibration error", "lower"),
     "kappa": Metric("Weighted kappa", "higher"),
     "binary_auroc": Metric("AUROC of the positive classes", "higher"),
+    "binary_balanced_accuracy": Metric("Balanced accuracy at the threshold", "higher"),
+    "binary_sensitivity": Metric("Sensitivity at the threshold", "higher"),
+    "binary_specificity": Metric("Specificity at the threshold", "higher"),
 }
 
 

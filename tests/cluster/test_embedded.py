@@ -1,9 +1,11 @@
-"""The embedded Ray and its workers: reports come as they happen, failures come as values."""
+"""The embedded Ray and its engines: reports come as they happen, failures come as values."""
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ class Toy:
 
     name: str
     fault: str = ""
+    workers: int = 1
 
-    def work(self) -> Iterator[Progress]:
+    def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, str]:
         import torch
 
         for step in range(3):
@@ -31,6 +34,7 @@ class Toy:
             raise TrainingError("the loss became nan")
         if self.fault == "bug":
             raise KeyError("forgotten")
+        return f"{self.name} is done"
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +53,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert list(folder.glob("raylet*"))
 
 
-@pytest.fixture(scope="module")
-def events(session: Path) -> list[Any]:
-    """What two workers say of six units: two go wrong, one waits for the first, one is given up."""
-    from raymed.cluster.workers import Finished, run_units
+@pytest.fixture(scope="module", params=["workers", pytest.param("train", marks=pytest.mark.slow)])
+def events(session: Path, request: pytest.FixtureRequest) -> list[Any]:
+    """What an engine says of six units: two go wrong, one waits for the first, one is given up."""
+    from raymed.cluster import Finished, run_units, start_engine
 
     late = ("waits", "dropped")
     units = [
@@ -66,7 +70,7 @@ def events(session: Path) -> list[Any]:
     said: list[Any] = []
     for event in run_units(
         units,
-        2,
+        start_engine(request.param, 2, 0, session / "scratch"),
         ready=lambda unit: unit.name not in late or ended(said, "first", Finished),
         wanted=lambda unit: unit.name != "dropped" or not ended(said, "first", Finished),
     ):
@@ -87,6 +91,7 @@ def test_every_report_of_a_unit_arrives_and_then_its_end(events: list[Any]) -> N
         kinds = [type(event).__name__ for event in of(events, name)]
         assert kinds == ["Reported", "Reported", "Reported", "Finished"]
         assert [event.progress.step for event in of(events, name)[:3]] == [1, 2, 3]
+        assert of(events, name)[-1].result == f"{name} is done"
 
 
 def test_a_unit_works_with_one_thread(events: list[Any]) -> None:
@@ -116,7 +121,7 @@ def test_a_process_that_is_connected_already_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_the_folder_of_a_killed_build_is_removed_and_a_living_ones_kept() -> None:
+def test_what_a_killed_build_left_is_ended_and_removed_and_a_living_ones_kept() -> None:
     from raymed.cluster.session import _remove_leftovers
 
     dead = Path(tempfile.gettempdir()) / "raymed-999999999"
@@ -124,9 +129,17 @@ def test_the_folder_of_a_killed_build_is_removed_and_a_living_ones_kept() -> Non
     dead.mkdir(exist_ok=True)
     made = not living.exists()
     living.mkdir(exist_ok=True)
+    orphan, other = (
+        subprocess.Popen(["sleep", "60"], env={"RAYMED_SESSION": str(folder)})
+        for folder in (dead, living)
+    )
 
     _remove_leftovers()
 
+    assert orphan.wait(timeout=10) == -signal.SIGKILL
+    assert other.poll() is None
+    other.kill()
+    other.wait()
     assert not dead.exists()
     assert living.exists()
     if made:

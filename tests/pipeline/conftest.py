@@ -1,9 +1,12 @@
 """A tiny experiment on phantoms that builds in seconds, and one that was built."""
 
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -66,3 +69,18 @@ def config_file(phantoms: Path) -> Path:
 def built(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The tiny experiment, built by two workers and never disturbed."""
     return build(make(), tmp_path_factory.mktemp("built") / "run")
+
+
+@pytest.fixture(scope="session")
+def processes_of() -> Callable[[int], list[int]]:
+    """Find the processes that the build with a process id started and that are still there."""
+
+    def find(session: int) -> list[int]:
+        found, mark = [], f"{tempfile.gettempdir()}/raymed-{session}"
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("RAYMED_SESSION") == mark:
+                    found.append(process.pid)
+        return found
+
+    return find

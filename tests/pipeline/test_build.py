@@ -14,6 +14,7 @@ from raymed.ensemble import cross_fit, read_oof, read_stack
 from raymed.evaluation import score
 from raymed.files import complete
 from raymed.pipeline.build import Built, build
+from raymed.pipeline.units import fold_units
 from raymed.runs import FOLD_FILES
 
 
@@ -142,6 +143,56 @@ def test_the_same_experiment_alone_gives_the_same_oof_table(
     alone = build(make("cluster.workers=1"), tmp_path / "run")
 
     assert alone.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ray_train_gives_the_bits_and_artifacts_of_the_embedded_workers(
+    built: Built, make: Any, tmp_path: Path, workers: int
+) -> None:
+    trained = build(make("cluster.engine=train", f"cluster.workers={workers}"), tmp_path / "run")
+
+    assert trained.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+    for member in (built.run.path / "members").iterdir():
+        for fold in (0, 1):
+            attempt = trained.run.member(member.name).completed_fold(fold)
+            assert attempt is not None
+            assert sorted(path.name for path in attempt.iterdir()) == sorted(FOLD_FILES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["workers", "train"])
+def test_the_order_of_units_changes_no_bit(
+    built: Built, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    orders = []
+
+    def shuffled(*arguments: Any) -> list[Any]:
+        units = fold_units(*arguments)
+        orders.append([(unit.member, unit.fold) for unit in units])
+        return units[::-1]
+
+    monkeypatch.setattr("raymed.pipeline.training.fold_units", shuffled)
+    again = build(make(f"cluster.engine={engine}"), tmp_path / "run")
+
+    assert len(set(orders[0])) == 4
+    assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_a_unit_agree_with_one_within_rounding(
+    built: Built, make: Any, tmp_path: Path
+) -> None:
+    """BatchNorm frozen, no augmentation: only the order of sums differs."""
+    still = ["recipes.cnn.freeze_batchnorm=true", "recipes.cnn.augmentation=none"]
+    alone = build(make(*still), tmp_path / "alone")
+    shared = build(make(*still, "recipes.cnn.workers=2"), tmp_path / "shared")
+
+    tables = [read_oof(each.run.oof_file) for each in (alone, shared)]
+    assert np.abs(tables[0].logits[:, 0]).max() > 0.01
+    np.testing.assert_allclose(tables[0].logits, tables[1].logits, atol=1e-3)
+    facts = shared.run.member(tables[1].members[0]).fold_facts(0)
+    assert facts["workers"] == 2
 
 
 def test_a_second_build_does_nothing_twice(built: Built, make: Any) -> None:

@@ -1,19 +1,29 @@
 """A build that was killed continues, and comes out the same."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from raymed.data import Folds, Manifest
 from raymed.errors import BuildError
 from raymed.files import complete
 from raymed.pipeline.build import Built, build, build_events
 from raymed.pipeline.events import MemberFailed, Stage, Training
+from raymed.pipeline.members import plan_members
+from raymed.pipeline.prepare import Prepared
+from raymed.pipeline.units import fold_units
+from raymed.runs import RunFolder
+
+Processes = Callable[[int], list[int]]
 
 RAYMED = str(Path(sys.executable).with_name("raymed"))
 
@@ -32,7 +42,11 @@ def own_workers() -> list[int]:
         for child in children.get(left.pop(), []):
             ours.add(child)
             left.append(child)
-    return [int(pid) for pid, _, command in rows if int(pid) in ours and "_Worker" in command]
+    return [
+        int(pid)
+        for pid, _, command in rows
+        if int(pid) in ours and re.search("_Worker|RayTrainWorker", command)
+    ]
 
 
 def markers(run: Path) -> list[Path]:
@@ -57,8 +71,9 @@ def test_stopped_in_the_middle_and_built_again_gives_the_same_bits(
     assert [path.stat().st_mtime_ns for path in done] == stamps  # nothing finished is done twice
 
 
-def test_a_killed_driver_leaves_a_folder_that_continues(
-    built: Built, config_file: Path, tmp_path: Path
+@pytest.mark.parametrize("alone", [False, True], ids=["with its children", "alone"])
+def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
+    built: Built, config_file: Path, tmp_path: Path, processes_of: Processes, alone: bool
 ) -> None:
     run = tmp_path / "run"
     command = [RAYMED, "build", str(config_file), "--run", str(run)]
@@ -66,19 +81,47 @@ def test_a_killed_driver_leaves_a_folder_that_continues(
     deadline = time.monotonic() + 120
     while not markers(run) and first.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(first.pid, signal.SIGKILL)
+    if alone:
+        first.kill()
+    else:
+        os.killpg(first.pid, signal.SIGKILL)
     first.wait()
+    done = {path: path.stat().st_mtime_ns for path in markers(run)}
 
-    second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as second:
+        _, err = second.communicate(timeout=240)
 
-    assert second.returncode == 0, second.stderr
+    assert second.returncode == 0, err
     assert (run / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()
+    assert done.items() <= {path: path.stat().st_mtime_ns for path in markers(run)}.items()
+    assert processes_of(first.pid) + processes_of(second.pid) == []
 
 
-def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
-    built: Built, make: Any, tmp_path: Path
+def test_a_build_told_to_end_stops_cleanly(
+    config_file: Path, tmp_path: Path, processes_of: Processes
 ) -> None:
-    events = build_events(make("cluster.workers=1"), tmp_path / "run")
+    """Batch systems send SIGTERM before they kill."""
+    run = tmp_path / "run"
+    command = [RAYMED, "build", str(config_file), "--run", str(run)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(run.glob("members/*/fold-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, err
+    assert "the same command continues" in out
+    assert err == ""
+    assert processes_of(process.pid) == []
+
+
+@pytest.mark.parametrize("engine", ["workers", pytest.param("train", marks=pytest.mark.slow)])
+def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
+    built: Built, make: Any, tmp_path: Path, engine: str
+) -> None:
+    experiment = make("cluster.workers=1", f"cluster.engine={engine}")
+    events = build_events(experiment, tmp_path / "run")
     killed = False
     while True:
         try:
@@ -95,6 +138,28 @@ def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
 
     assert killed
     assert not again.failed
+    assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+
+
+def test_what_a_unit_writes_after_its_driver_died_never_counts(
+    built: Built, make: Any, tmp_path: Path
+) -> None:
+    """Only the driver that holds the folder marks: a worker that outlives it cannot."""
+    experiment, run = make("cluster.workers=1"), RunFolder.at(tmp_path / "run")
+    events = build_events(experiment, run.path)
+    for event in events:
+        if isinstance(event, Training):
+            break
+    events.close()
+    prepared = Prepared(Manifest.read(run.manifest_file), Folds.read(run.folds_file))
+    members = plan_members(experiment, run, prepared)
+    orphan = fold_units(experiment, run, members, prepared, "cpu")[0]
+    for _ in orphan.work():
+        pass
+    assert markers(run.path) == []
+
+    again = build(experiment, run.path)
+
     assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
 
 
@@ -120,6 +185,54 @@ def test_a_nan_loss_fails_that_member_only(make: Any, tmp_path: Path) -> None:
     ]
     assert result.metrics["failed"][0]["name"] == "bad"
     assert any(complete(path) for path in (tmp_path / "run" / "members").iterdir())
+
+
+@contextmanager
+def tiny_disk(folder: Path, size: str) -> Iterator[None]:
+    """Let a folder lie on a disk of its own."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(built: Built, tmp_path: Path) -> Iterator[Path]:
+    """A run folder whose member `cnn` lies on a disk of 64 kB, too small for its weights."""
+    names = {row["name"]: row["id"] for row in built.metrics["rows"] if row["kind"] == "member"}
+    with tiny_disk(tmp_path / "run" / "members" / names["cnn"], "64k"):
+        yield tmp_path / "run"
+
+
+def test_a_full_disk_fails_that_member_with_that_word_and_harms_nothing(
+    make: Any, small_disk: Path, built: Built
+) -> None:
+    result = build(make(), small_disk)
+
+    assert list(result.failed) == ["cnn"]
+    assert "the disk is full" in result.failed["cnn"]
+    assert [row["name"] for row in result.metrics["rows"] if row["kind"] == "member"] == ["probe"]
+    assert len(markers(small_disk)) == 2
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A run folder on a disk of 40 kB."""
+    with tiny_disk(tmp_path / "full", "40k"):
+        yield tmp_path / "full" / "run"
+
+
+def test_a_disk_too_small_for_the_driver_ends_the_build_with_that_word_and_code_3(
+    config_file: Path, full_disk: Path
+) -> None:
+    command = [RAYMED, "build", str(config_file), "--run", str(full_disk)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+    assert said.returncode == 3, said.stderr
+    assert "the disk is full" in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 def test_too_few_members_end_the_build_with_their_reasons(make: Any, tmp_path: Path) -> None:

@@ -167,3 +167,15 @@ def test_figures_of_another_schema_are_refused(make_run: Make) -> None:
     write_json(run.metrics_file, {**read_json(run.metrics_file), "schema": 99})
     with pytest.raises(InputError, match="schema: is not 1"):
         write_report(run)
+
+
+def test_a_binary_question_names_each_rows_threshold_and_how_it_was_chosen(make_run: Make) -> None:
+    run = make_run()
+    assert "At the threshold." not in _page(run).words
+    metrics = read_json(run.metrics_file) | {"positive": ["glioma"]}
+    metrics["rows"][-1]["thresholds"] = {"image": 0.41, "patient": 0.37}
+    write_json(run.metrics_file, metrics)
+    write_report(run)
+    words = _Page(run.report_file.read_text(encoding="utf-8")).words
+    assert "threshold 0.410 at image level, threshold 0.370 at patient level" in words
+    assert "At the threshold." in words

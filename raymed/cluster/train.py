@@ -1,0 +1,142 @@
+"""The Ray Train engine: each unit of work is a `TorchTrainer` run of its own."""
+
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Generic
+
+import ray
+import ray.train
+from ray.exceptions import RayActorError, RayError
+from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
+from raymed.training import Progress
+
+_NEAR_ZERO = 0.001
+"""Cores of the task that calls `fit`: it waits, the workers work."""
+_LISTEN_SECONDS = 0.2
+
+
+class _Mailbox:
+    """Holds what units say until the driver asks."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[str, Progress]] = deque()
+
+    def put(self, name: str, progress: Progress) -> None:
+        self._said.append((name, progress))
+
+    def take(self) -> list[tuple[str, Progress]]:
+        said = list(self._said)
+        self._said.clear()
+        return said
+
+
+def _loop(config: dict[str, Any]) -> Fault | Returned:
+    """Work on one unit inside a Ray Train worker; checkpoints go to Train as they are written.
+
+    An exception comes back as a value, so that Train tries again only when a process died. Of
+    several processes one that fails must take the others down: there it is raised.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    unit: Unit = config["unit"]
+    first = ray.train.get_context().get_world_rank() == 0
+    with ExitStack() as stack:
+        kept = ray.train.get_checkpoint()
+        work = unit.work(Path(stack.enter_context(kept.as_directory())) if kept else None)
+        while True:
+            try:
+                progress = next(work)
+            except StopIteration as end:
+                return Returned(end.value)
+            except Exception as error:
+                if unit.workers > 1:
+                    raise
+                return Fault.of(error)
+            if progress.checkpoint is not None:
+                written = Checkpoint.from_directory(progress.checkpoint) if first else None
+                ray.train.report({"step": progress.step}, checkpoint=written)
+            if first:
+                config["mailbox"].put.remote(config["name"], progress)
+
+
+def _fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault | Returned:
+    """Run one unit as Ray Train; called on the node that works, where its controller stays."""
+    resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
+    trainer = TorchTrainer(
+        _loop,
+        train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
+        torch_config=TorchConfig(backend=None if gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=unit.workers, use_gpu=gpus > 0, resources_per_worker=resources
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=scratch,
+            failure_config=FailureConfig(max_failures=1, controller_failure_limit=2),
+            checkpoint_config=CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    try:
+        end: Fault | Returned = trainer.fit().return_value
+    except ray.train.WorkerGroupError as error:
+        return _fault_of(error)
+    except ray.train.TrainingFailedError as error:
+        return Fault.of(error)
+    return end
+
+
+def _fault_of(error: Any) -> Fault:
+    """Tell a process that died from one that raised, when Train has given up."""
+    for failure in error.worker_failures.values():
+        if not isinstance(failure, RayActorError):
+            return Fault(f"{type(failure).__name__}: {failure}", str(error))
+    return Fault("its worker process died, twice", str(error))
+
+
+class TrainRuns(Generic[AnyUnit]):
+    """Runs of Ray Train side by side."""
+
+    def __init__(self, count: int, scratch: Path, gpus: float = 0) -> None:
+        """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
+        self._count, self._scratch, self._gpus = count, str(scratch), gpus
+        self._mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
+        self._fit = ray.remote(_fit).options(num_cpus=_NEAR_ZERO, max_retries=0)
+        self._units: dict[str, AnyUnit] = {}
+        self._tasks: dict[Any, str] = {}
+
+    @property
+    def room(self) -> int:
+        """How many processes more can start."""
+        return self._count - sum(unit.workers for unit in self._units.values())
+
+    @property
+    def running(self) -> int:
+        """How many runs there are."""
+        return len(self._tasks)
+
+    def start(self, unit: AnyUnit) -> None:
+        """Begin a run."""
+        name = uuid.uuid4().hex[:12]
+        self._units[name] = unit
+        task = self._fit.remote(name, unit, self._mailbox, self._gpus, self._scratch)
+        self._tasks[task] = name
+
+    def listen(self) -> Iterator[Said[AnyUnit]]:
+        """Give what the runs said, their reports before their end."""
+        done, _ = ray.wait(list(self._tasks), timeout=_LISTEN_SECONDS)
+        for name, progress in ray.get(self._mailbox.take.remote()):
+            if name in self._units:
+                yield Reported(self._units[name], progress)
+        for task in done:
+            unit = self._units.pop(self._tasks.pop(task))
+            try:
+                yield ended(unit, ray.get(task))
+            except RayError as error:
+                yield Failed(unit, f"{type(error).__name__}: {error}", str(error))

@@ -1,0 +1,62 @@
+"""The build's end: out-of-fold rows joined, the stack fitted, scored and reported."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from raymed.config import Experiment
+from raymed.ensemble import OofTable, choose, cross_fit, fit_stack, join_members, write_stack
+from raymed.files import complete as complete_marker
+from raymed.files import digest, read_json, write_json
+from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.members import Member, member_table
+from raymed.pipeline.prepare import Prepared
+from raymed.pipeline.scores import score_run
+from raymed.report import write_report
+from raymed.runs import RunFolder
+
+
+def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofTable:
+    """Join the complete members' out-of-fold rows into one table, and write it."""
+    tables = {member.id: member_table(member, "oof") for member in complete}
+    names = {member.id: member.name for member in complete}
+    oof = join_members(tables, prepared.manifest, prepared.folds, names)
+    oof.write(run.oof_file)
+    return oof
+
+
+def stack_and_report(
+    experiment: Experiment,
+    run: RunFolder,
+    prepared: Prepared,
+    complete: list[Member],
+    oof: OofTable,
+    failed: dict[str, str],
+    machine: dict[str, Any],
+) -> Iterator[Event]:
+    """Fit, score and describe the stack, unless it stands already for these very rows."""
+    facts = [
+        oof.table.schema.metadata[b"members"].decode(),
+        prepared.manifest.content,
+        prepared.folds.content,
+        sorted(failed.items()),
+        experiment.ensemble.model_dump(),
+        experiment.evaluate.model_dump(),
+    ]
+    about = digest(facts)
+    scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
+    if not scored or complete_marker(run.stack_folder) is None:
+        yield Stage("fitting and scoring the stack")
+        settings = experiment.ensemble
+        candidates = [
+            cross_fit(kind, oof, settings.logistic_penalty) for kind in settings.meta_learners
+        ]
+        chosen = choose(candidates, oof)
+        names = {member.id: member.name for member in complete}
+        stack = fit_stack(
+            chosen.kind, oof, names, prepared.manifest.classes, settings.logistic_penalty
+        )
+        write_stack(stack, run.stack_folder)
+        metrics = score_run(experiment, prepared, complete, oof, candidates, stack, failed, machine)
+        write_json(run.metrics_file, {"about": about, **metrics})
+    yield Stage("writing the report")
+    write_report(run)

@@ -1,0 +1,108 @@
+"""`raymed status` and the table of members and folds."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from raymed.cli.grid import duration, grid
+from raymed.files import write_json
+from raymed.pipeline.board import BOARD, Board, Cell, Row
+
+Call = Callable[..., Any]
+
+RUNNING = Cell("running", since=0, at=9, step=30, steps=60, epoch=2, epochs=5, loss=0.693)
+
+
+def board(folds: int = 4) -> Board:
+    cells = [Cell("done", seconds=200), RUNNING, Cell("failed", reason="no [loss]"), Cell()]
+    row = {f"fold {fold}": cells[fold % 4] for fold in range(folds)}
+    probe = {"features": Cell("done", seconds=5), **dict.fromkeys(row, Cell())}
+    members = [Row("a-name-that-goes-on-and-on-and-on", "1", row), Row("probe", "2", probe)]
+    return Board("toy", started=1, updated=61, stage="training", done=1, total=9, members=members)
+
+
+def drawn(told: Board, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(grid(told, console))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    write_json(tmp_path / "progress.json", BOARD.dump_python(board(), mode="json"))
+    write_json(tmp_path / "members/1/fold-2/FAILED.json", {"reason": "no [loss]"})
+    return tmp_path
+
+
+def test_status_tells_counts_the_first_exception_and_the_remedy(raymed: Call, run: Path) -> None:
+    said = raymed("status", run)
+
+    assert said.code == 0
+    assert "toy: stopped" in said.out
+    assert "stopped at stage: training 1/9" in said.out
+    assert "1m00s elapsed" in said.out
+    assert "1 done, 0 running, 1 failed, 1 interrupted, 6 left" in said.out
+    assert "fold 2: no [loss]" in said.out
+    assert "raymed build again continues" in said.out
+
+
+def test_status_as_json_says_the_same(raymed: Call, run: Path) -> None:
+    facts = json.loads(raymed("status", run, "--json").out)
+
+    assert (facts["state"], facts["holder"]) == ("stopped", None)
+    assert facts["counts"]["interrupted"] == 1
+    assert facts["members"][0]["cells"]["fold 2"]["reason"] == "no [loss]"
+
+
+def test_a_folder_not_begun_ends_with_code_2(raymed: Call, tmp_path: Path) -> None:
+    said = raymed("status", tmp_path)
+
+    assert said.code == 2
+    assert "is not a run folder" in said.err
+
+
+def test_cells_say_epoch_and_loss_where_there_is_room() -> None:
+    text = drawn(board(), 120)
+
+    for words in ("fold 3", "features", "epoch 2/5 .693", "3m20s", "failed", "·"):
+        assert words in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("folds", [2, 5, 12, 30])
+def test_no_line_is_wider_than_the_terminal_and_no_fold_is_lost(width: int, folds: int) -> None:
+    text = drawn(board(folds), width)
+
+    assert max(map(len, text.splitlines())) <= width
+    finished = sum(fold % 4 == 0 for fold in range(folds))
+    assert text.count("3m20s") + text.count("✓") - text.count("5s") >= finished - 1
+    assert "…" not in text.replace("a-name-that-goes-on…", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(8.4, "8s"), (200, "3m20s"), (7500, "2h05m"), (4 * 86400 + 3 * 3600, "4d03h")],
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_status_loads_neither_torch_nor_ray(run: Path) -> None:
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from raymed.cli import app\n"
+        f"assert CliRunner().invoke(app, ['status', {str(run)!r}]).exit_code == 0\n"
+        "sys.exit('torch' in sys.modules or 'ray' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
