@@ -2,6 +2,8 @@
 
 from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
 from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
+from raymed.config.optimizer import Optimizer, Sam
+from raymed.config.phases import Phase
 from raymed.config.reading import (
     json_schema,
     parse_experiment,
@@ -11,8 +13,6 @@ from raymed.config.reading import (
 from raymed.config.recipe import (
     SCHEMA_VERSION,
     Augmentation,
-    Optimizer,
-    Phase,
     Pretrained,
     Recipe,
 )
@@ -32,6 +32,7 @@ __all__ = [
     "Phase",
     "Pretrained",
     "Recipe",
+    "Sam",
     "TestShare",
     "json_schema",
     "parse_experiment",

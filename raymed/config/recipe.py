@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from raymed.config.optimizer import Optimizer, Sam
+from raymed.config.phases import FROM_SCRATCH, PROGRESSIVE, Phase, share_budget
 from raymed.config.strict import RelativePath, Strict, none_word_or
 
 SCHEMA_VERSION = 1
@@ -44,35 +46,6 @@ class Augmentation(Strict):
     noise: float = Field(0.0, ge=0, le=1, description="standard deviation of Gaussian noise")
 
 
-class Phase(Strict):
-    """A stretch of epochs with the same trainable layers and learning rates."""
-
-    train: Literal["head", "all"] = "all"
-    epochs: int = Field(ge=1)
-    lr: float = Field(gt=0, description="learning rate of the head (the last layer group)")
-    ratio: float = Field(
-        1.0, gt=0, le=1, description="rate of the stem over rate of the head, geometric between"
-    )
-    schedule: Literal["constant", "cosine"] = "cosine"
-    warmup: float = Field(0.0, ge=0, lt=1, description="share of the phase's steps to warm up in")
-
-
-class Optimizer(Strict):
-    """The optimizer that every phase starts afresh."""
-
-    name: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float = Field(0.01, ge=0, description="matrices and kernels only")
-    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only")
-    clip: float | None = Field(1.0, gt=0, description="largest global gradient norm")
-
-
-_FROM_SCRATCH = ({"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},)
-_FINE_TUNE = (
-    {"train": "head", "epochs": 3, "lr": 1e-3},
-    {"train": "all", "epochs": 5, "lr": 1e-4, "ratio": 0.01, "warmup": 0.1},
-)
-
-
 class Recipe(Strict):
     """How one model is trained; frozen and hashable in YAML, the same on every fold."""
 
@@ -87,7 +60,11 @@ class Recipe(Strict):
     size: int = Field(224, ge=16, le=2048, description="side of the square input, pixels")
     batch_size: int = Field(32, ge=2, le=4096)
     phases: tuple[Phase, ...] = Field(min_length=1)
+    budget: int | None = Field(
+        None, ge=1, description="epochs that phases in percent share; resolved when read"
+    )
     optimizer: Optimizer = Optimizer()
+    sam: Annotated[Sam | None, none_word_or(Sam)] = None
     class_weights: Annotated[Literal["balanced"] | None, none_word_or(Literal["balanced"])] = Field(
         None, description="balanced: a class's loss weighs inversely to its training samples"
     )
@@ -112,7 +89,8 @@ class Recipe(Strict):
         weights = _read_pretrained(values.get("pretrained"))
         source = weights.get("source") if isinstance(weights, dict) else weights
         scratch = getattr(source, "source", source) == "none"
-        values.setdefault("phases", _FROM_SCRATCH if scratch else _FINE_TUNE)
+        values.setdefault("phases", FROM_SCRATCH if scratch else PROGRESSIVE)
+        values["phases"] = share_budget(values["phases"], values.pop("budget", None))
         values.setdefault("freeze_batchnorm", not scratch)
         if _trains_head_only(values["phases"]):
             values.setdefault("augmentation", None)
@@ -124,12 +102,18 @@ class Recipe(Strict):
             raise ValueError("a probe's features are computed once: set augmentation: none")
         if self.is_probe and self.workers > 1:
             raise ValueError("a probe trains its head alone: set workers: 1")
+        if self.sam is not None and self.sam.variant == "msam" and not self._has_momentum:
+            raise ValueError("msam climbs along the momentum: set optimizer.momentum above 0")
         if self.batch_size < 2 * self.workers:
             raise ValueError(
                 f"batch_size {self.batch_size} gives {self.workers} workers less than two samples "
                 "each: raise batch_size or lower workers"
             )
         return self
+
+    @property
+    def _has_momentum(self) -> bool:
+        return self.optimizer.name == "adamw" or self.optimizer.momentum > 0
 
     @property
     def is_probe(self) -> bool:

@@ -116,7 +116,7 @@ def _identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str
 def _try_to_build(name: str, recipe: Recipe) -> None:
     try:
         model = build_classifier(recipe, classes=2)
-        if any(phase.ratio != 1 for phase in recipe.phases):
+        if any(phase.discriminative for phase in recipe.phases):
             layer_groups(model)
     except InputError as error:
         raise InputError(f"recipes.{name}.{error.place}", error.fault, error.remedy) from None

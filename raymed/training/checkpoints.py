@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from raymed.errors import InputError
 from raymed.files import checksum, read_json, whole_file, write_json
 from raymed.models import Classifier
-from raymed.training.loop import TensorState, optimizer_state
+from raymed.training.optimizer_state import TensorState, optimizer_state
 
 STATE, FINAL = "state.json", "checkpoint.safetensors"
 

@@ -128,6 +128,7 @@ def _describe(event: EpochEnd, trainer: Trainer, model: Classifier) -> dict[str,
         "train": trainer.recipe.phases[event.phase - 1].train,
         "epoch": event.epoch,
         "loss": event.loss,
+        "skipped_steps": event.skipped,
         "accuracy": event.accuracy,
         "held_out_loss": held_out_loss if math.isfinite(held_out_loss) else None,  # no NaN in JSON
         "held_out_accuracy": float((logits.argmax(1) == labels).float().mean()),

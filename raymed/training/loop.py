@@ -4,7 +4,6 @@ The caller reports, saves or stops. Every epoch seeds its own draws, so an epoch
 same whether the ones before it ran in this process or were restored.
 """
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,15 +17,18 @@ from raymed.config import Phase, Recipe
 from raymed.data.batches import Indices, epoch_samples, split_batches
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
-from raymed.losses import balanced_weights, cross_entropy
+from raymed.losses import balanced_weights
 from raymed.models import Classifier, layer_groups
 from raymed.optim import build_optimizer, rate_factor
 from raymed.training.inputs import Inputs
-from raymed.training.phases import enter_phase
+from raymed.training.optimizer_state import TensorState, restore_optimizer
+from raymed.training.phases import enter_phase, thaw
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
+from raymed.training.steps import BatchLoss, take_step
 
-TensorState = dict[str, torch.Tensor]
+_PATIENCE = 5
+"""Steps of SAM in a row that may be skipped because a gradient was not finite."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,10 @@ class StepEnd:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """One epoch is done: its means, rates and the optimizer to save. Epochs count from 1."""
+    """One epoch is done: its means, rates and the optimizer to save. Epochs count from 1.
+
+    `skipped` steps of SAM had gradients that were not finite; means leave them out.
+    """
 
     phase: int
     epoch: int
@@ -50,6 +55,7 @@ class EpochEnd:
     lr_stem: float
     seconds: float
     images: int
+    skipped: int
     optimizer: torch.optim.Optimizer
 
 
@@ -117,8 +123,8 @@ class Trainer:
     def _enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
         names = [name for name, _ in model.named_parameters()]
-        groups = layer_groups(model) if phase.ratio != 1 else [names]
-        return build_optimizer(model, groups, phase, self.recipe.optimizer)
+        groups = layer_groups(model) if phase.discriminative else [names]
+        return build_optimizer(model, groups, phase, self.recipe.optimizer, self.recipe.sam)
 
     def _epoch(
         self,
@@ -131,6 +137,8 @@ class Trainer:
     ) -> Iterator[StepEnd | EpochEnd]:
         phase, number = self.recipe.phases[index], first + epoch
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
+        if phase.unfreeze:
+            thaw(model, layer_groups(model), epoch)
         keys = (number, *self.ranks.seed_keys())
         torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, *keys))
         generator = torch.Generator().manual_seed(
@@ -138,76 +146,57 @@ class Trainer:
         )
         batches = self.epoch_batches(number)
         started, loss_sum, hits, images = time.monotonic(), 0.0, 0, 0
+        refused = skipped = 0
         for step, rows in enumerate(batches):
             factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
-            loss, correct = self._step(shared, optimizer, rows, factor, generator)
-            if not math.isfinite(loss):
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            behind = (number * len(batches) + step) / (self.epochs * len(batches))
+            loss = self._batch_loss(shared, rows, generator)
+            outcome = take_step(optimizer, loss, self.recipe, behind)
+            refused = 0 if outcome.stepped else refused + 1
+            if refused > self._patience or refused == len(batches):
                 raise TrainingError(
-                    f"the loss became {loss} in phase {index + 1}, epoch {number + 1}, step "
-                    f"{step + 1} at lr {phase.lr:g}; lower the rate, or clip"
+                    f"the loss became {outcome.loss} in phase {index + 1}, epoch {number + 1}, "
+                    f"step {step + 1} at lr {phase.lr:g}; lower the rate, or clip"
                 )
-            loss_sum, hits = loss_sum + loss * len(rows), hits + correct
-            images += len(rows)
-            yield StepEnd(number * len(batches) + step + 1, loss_sum / images, len(rows))
+            if outcome.stepped:
+                loss_sum += outcome.loss * len(rows)
+                hits, images = hits + outcome.correct, images + len(rows)
+            else:
+                skipped += 1
+            yield StepEnd(number * len(batches) + step + 1, loss_sum / max(1, images), len(rows))
         rates = [group["base_lr"] for group in optimizer.param_groups]
         yield EpochEnd(
             index + 1,
             number + 1,
-            loss_sum / images,
-            hits / images,
+            loss_sum / max(1, images),
+            hits / max(1, images),
             max(rates),
             min(rates),
             time.monotonic() - started,
             images,
+            skipped,
             optimizer,
         )
 
-    def _step(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        batch_rows: Indices,
-        factor: float,
-        generator: torch.Generator,
-    ) -> tuple[float, int]:
-        """Take one step; return the batch's loss before it and how many were right."""
-        for group in optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
+    @property
+    def _patience(self) -> int:
+        """How many steps in a row may be skipped; without SAM none is."""
+        return 0 if self.recipe.sam is None else _PATIENCE
+
+    def _batch_loss(
+        self, model: nn.Module, batch_rows: Indices, generator: torch.Generator
+    ) -> BatchLoss:
+        """Load this process's share of a batch."""
         rows = self.ranks.share(batch_rows)
-        batch = self.inputs.training_batch(rows, self.recipe.augmentation, generator)
-        labels = torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device)
-        logits = self.inputs.logits(model, batch)
-        loss = cross_entropy(logits, labels, self.class_weights, self.recipe.label_smoothing)
-        loss = self.ranks.weigh(loss, len(rows), len(batch_rows))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.recipe.optimizer.clip is not None:
-            trained = [p for group in optimizer.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(trained, self.recipe.optimizer.clip)
-        correct = float((logits.detach().argmax(1) == labels).sum())
-        mine = float(loss.detach()) / self.ranks.world
-        value, hits = self.ranks.total(mine, correct)
-        if math.isfinite(value):
-            optimizer.step()
-        return value, int(hits)
-
-
-def optimizer_state(optimizer: torch.optim.Optimizer) -> TensorState:
-    """Flatten an optimizer's tensors to `<parameter>.<name>`, for safetensors."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": value
-        for index, values in state.items()
-        for name, value in values.items()
-        if isinstance(value, torch.Tensor)
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, flat: TensorState) -> None:
-    """Put `optimizer_state` back into a fresh optimizer of the same phase."""
-    state: dict[int, TensorState] = {}
-    for key, value in flat.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return BatchLoss(
+            model,
+            self.inputs,
+            self.inputs.training_batch(rows, self.recipe.augmentation, generator),
+            torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device),
+            self.class_weights,
+            self.recipe.label_smoothing,
+            self.ranks,
+            len(batch_rows),
+        )

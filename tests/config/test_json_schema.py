@@ -77,6 +77,11 @@ def test_the_schema_accepts_defaults_and_short_forms(content: dict[str, Any]) ->
         {"class_weights": "none"},
         {"class_weights": "balanced"},
         {"samples_per_patient": None},
+        {"sam": "none"},
+        {"sam": {}},
+        {"sam": {"variant": "looksam"}},
+        {"budget": 10, "phases": [{"epochs": "40%", "lr": 1}, {"epochs": 3, "lr": 1}]},
+        {"phases": [{"epochs": 1, "lr": 1, "schedule": "one_cycle", "factor": 0.5}]},
     ],
 )
 def test_the_schema_accepts_the_short_forms_of_a_recipe(change: dict[str, Any]) -> None:
@@ -93,6 +98,8 @@ def test_the_schema_accepts_the_short_forms_of_a_recipe(change: dict[str, Any]) 
         experiment(recipes={"one": RECIPE | {"sise": 64}}),
         experiment(recipes={"one": RECIPE | {"augmentation": "strong"}}),
         experiment(recipes={"one": RECIPE | {"phases": [{"epochs": 1, "lr": 1, "ratoi": 1}]}}),
+        experiment(recipes={"one": RECIPE | {"sam": {"roh": 0.1}}}),
+        experiment(recipes={"one": RECIPE | {"phases": [{"epochs": "half", "lr": 1}]}}),
         experiment(defaults={"sise": 64}),
         experiment(cluster={"workers": "many"}),
     ],

@@ -21,8 +21,10 @@ def test_from_scratch_trains_all_layers_in_one_phase_with_live_batchnorm(pretrai
 @pytest.mark.parametrize("pretrained", PRETRAINED)
 def test_a_pretrained_backbone_trains_its_head_first_with_frozen_batchnorm(pretrained) -> None:
     recipe = Recipe(model="m", pretrained=pretrained)
-    assert [phase.train for phase in recipe.phases] == ["head", "all"]
-    assert recipe.phases[1].lr < recipe.phases[0].lr
+    assert [phase.train for phase in recipe.phases] == ["head", "all", "all"]
+    assert [phase.epochs for phase in recipe.phases] == [5, 10, 15]
+    assert [phase.lr for phase in recipe.phases] == [1e-3, 1e-4, 1e-5]
+    assert [phase.ratio for phase in recipe.phases] == [1, 0.01, 1]
     assert recipe.freeze_batchnorm is True
 
 

@@ -16,19 +16,24 @@ HEAD = st.fixed_dictionaries(
     {"train": st.just("head"), "epochs": st.integers(1, 9), "lr": st.just(1)}
 )
 PHASE = st.fixed_dictionaries(
-    {"epochs": st.integers(1, 99), "lr": st.floats(1e-9, 10)},
+    {"epochs": st.integers(1, 99) | st.just("25%"), "lr": st.floats(1e-9, 10)},
     optional={
         "ratio": st.floats(1e-6, 1),
-        "schedule": st.sampled_from(["constant", "cosine"]),
-        "warmup": st.floats(0, 0.99),
+        "schedule": st.sampled_from(["constant", "cosine", "one_cycle", "slanted"]),
+        "warmup": st.floats(0.01, 0.99),
+        "unfreeze": st.booleans(),
     },
+)
+SAM = st.sampled_from(
+    ["none", {}, {"variant": "asam"}, {"variant": "looksam", "every": 3}, {"part": 0.25}]
 )
 WEIGHTS = st.sampled_from(
     ["hub", "none", {"file": "weights.pth"}, {"file": "/abs/w.safetensors"}, {"source": "none"}]
 )
 FREE = st.fixed_dictionaries(
-    {"model": WORDS},
+    {"model": WORDS, "budget": st.integers(3, 50)},
     optional={
+        "sam": SAM,
         "pretrained": WEIGHTS,
         "size": st.integers(16, 2048),
         "phases": st.lists(PHASE, min_size=1, max_size=3),

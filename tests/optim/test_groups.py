@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from raymed.config import Optimizer, Phase
-from raymed.optim import build_optimizer
+from raymed.config import Optimizer, Phase, Sam
+from raymed.optim import SAM, build_optimizer, discriminative_rates
 
 LAYERS = 5
 
@@ -58,6 +58,34 @@ def test_the_ratio_is_kept_end_to_end_at_every_depth(count: int, ratio: float, l
     assert found == sorted(found)
     steps = [below / above for below, above in pairwise(found)]
     assert steps == pytest.approx([ratio ** (1 / (count - 1))] * (count - 1))
+
+
+def test_a_factor_of_a_tenth_over_five_groups_goes_from_1e_7_to_1e_3() -> None:
+    assert discriminative_rates(5, 1e-3, factor=0.1) == [1e-7, 1e-6, 1e-5, 1e-4, 1e-3]
+    model, groups = layers()
+    found = rates(build(model, groups, factor=0.1, lr=1e-3), model)
+    assert list(found.values())[::2] == [1e-7, 1e-6, 1e-5, 1e-4, 1e-3]
+
+
+@given(count=st.integers(2, 30), ratio=st.floats(1e-6, 1))
+def test_a_ratio_is_the_factor_that_its_depth_asks_for(count: int, ratio: float) -> None:
+    factor = ratio ** (1 / (count - 1))
+    by_ratio, by_factor = (
+        discriminative_rates(count, 1e-3, **{name: value})  # type: ignore[arg-type]
+        for name, value in (("ratio", ratio), ("factor", factor))
+    )
+    assert by_ratio == pytest.approx(by_factor)
+
+
+def test_the_recipes_sam_goes_around_its_optimizer() -> None:
+    model, groups = layers()
+    phase = Phase(epochs=1, lr=1e-2, ratio=0.1)
+    sam = build_optimizer(model, groups, phase, Optimizer(), Sam(variant="looksam", rho=0.3))
+    assert isinstance(sam, SAM)
+    assert isinstance(sam.base, torch.optim.AdamW)
+    assert (sam.look_every, sam.look.alpha) == (5, 0.7)
+    assert {group["rho"] for group in sam.param_groups} == {0.3}
+    assert sam.param_groups[-1]["base_lr"] == 1e-2
 
 
 def test_ratio_one_is_one_rate() -> None:

@@ -23,7 +23,7 @@ TWO = (
 )
 COLUMNS = {
     "phase", "train", "epoch", "loss", "accuracy", "held_out_loss", "held_out_accuracy",
-    "lr_head", "lr_stem", "seconds", "images_per_second",
+    "lr_head", "lr_stem", "seconds", "images_per_second", "skipped_steps",
 }  # fmt: skip
 
 

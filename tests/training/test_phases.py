@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from raymed.config import Phase, Recipe
-from raymed.models import Classifier
-from raymed.training.loop import Trainer
+from raymed.models import Classifier, layer_groups
+from raymed.training.loop import EpochEnd, Trainer
 from raymed.training.phases import enter_phase
 
 Make = Callable[..., Any]
@@ -94,3 +94,49 @@ def test_the_modes_of_a_phase_come_back_after_a_prediction_within_it(
                 model.eval()
         trained.append(model.state_dict())
     assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+
+
+def test_gradual_unfreezing_lets_one_group_more_learn_each_epoch(
+    recipe: Make, model_of: Make, trainer: Make
+) -> None:
+    plan = recipe(phases=({**ALL, "epochs": 4, "unfreeze": True},), freeze_batchnorm=False)
+    model = model_of(plan)
+    groups = layer_groups(model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    moved_groups = []
+    for event in trainer(plan).train(model):
+        if isinstance(event, EpochEnd):
+            after = model.state_dict()
+            moved = {name for name in before if not torch.equal(before[name], after[name])}
+            moved_groups.append([any(name in moved for name in names) for names in groups])
+    assert len(groups) > 4
+    for epoch, flags in enumerate(moved_groups):
+        assert flags == [False] * (len(groups) - 1 - epoch) + [True] * (epoch + 1)
+
+
+def test_batchnorm_of_layers_not_yet_unfrozen_keeps_its_statistics(
+    recipe: Make, model_of: Make, trainer: Make
+) -> None:
+    plan = recipe(phases=({**ALL, "epochs": 1, "unfreeze": True},), freeze_batchnorm=False)
+    model = model_of(plan)
+    stayed, _ = train(model, trainer(plan))
+    assert statistics(model) <= stayed
+
+
+def test_a_frozen_backbone_records_nothing_for_a_backward_pass(
+    recipe: Make, model_of: Make
+) -> None:
+    model = model_of(recipe())
+    enter_phase(model, Phase(**HEAD), freeze_batchnorm=True)
+    held: list[int] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        held.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        features = model.features(torch.rand(8, 1, 32, 32))
+        assert held == []
+        model.classify(features).sum().backward()
+    assert sum(held) <= features.numel() + model.head.weight.numel()
+    assert all(parameter.grad is None for parameter in model.backbone.parameters())

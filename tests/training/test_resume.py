@@ -21,12 +21,21 @@ OPTIMIZERS = {
 }
 
 
-@pytest.fixture(params=OPTIMIZERS)
+SAMS: dict[str, Any] = {
+    "sam": {"part": 0.5, "last": 0.6},
+    "asam": {"variant": "asam"},
+    "looksam": {"variant": "looksam", "every": 4},
+    "msam": {"variant": "msam"},
+}
+
+
+@pytest.fixture(params=[*OPTIMIZERS, *SAMS])
 def plan(request: pytest.FixtureRequest, recipe: Make) -> Any:
     """Two phases with every source of randomness: order, draws, augmentation, dropout."""
     return recipe(
         phases=PHASES,
-        optimizer=OPTIMIZERS[request.param],
+        optimizer=OPTIMIZERS.get(request.param, {}),
+        sam=SAMS.get(request.param, "none"),
         dropout=0.3,
         augmentation={"noise": 0.1},
         samples_per_patient=2,
