@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.strict import RelativePath, Strict, none_word_or
 
 SCHEMA_VERSION = 1
@@ -51,7 +52,17 @@ class Phase(Strict):
     epochs: int = Field(ge=1)
     lr: float = Field(gt=0, description="learning rate of the head (the last layer group)")
     ratio: float = Field(
-        1.0, gt=0, le=1, description="rate of the stem over rate of the head, geometric between"
+        1.0,
+        gt=0,
+        le=1,
+        description="rate of the stem over rate of the head, geometric between; in a hybrid over "
+        "that of the CNN's last group",
+    )
+    new_layers: float = Field(
+        10.0,
+        ge=1,
+        description="hybrids only: the head and the new layers learn at lr, the CNN's last group "
+        "at lr / new_layers",
     )
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the phase's steps to warm up in")
@@ -66,17 +77,22 @@ class Optimizer(Strict):
     clip: float | None = Field(1.0, gt=0, description="largest global gradient norm")
 
 
-_FROM_SCRATCH = ({"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},)
-_FINE_TUNE = (
+_FROM_SCRATCH: tuple[dict[str, Any], ...] = (
+    {"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},
+)
+_FINE_TUNE: tuple[dict[str, Any], ...] = (
     {"train": "head", "epochs": 3, "lr": 1e-3},
     {"train": "all", "epochs": 5, "lr": 1e-4, "ratio": 0.01, "warmup": 0.1},
 )
+_HYBRID_FROM_SCRATCH = ({**_FROM_SCRATCH[0], "new_layers": 1.0},)  # all layers are new
+_HYBRID_FINE_TUNE = (_FINE_TUNE[0], {**_FINE_TUNE[1], "lr": 1e-3})  # the CNN's rates as without
 
 
 class Recipe(Strict):
     """How one model is trained; frozen and hashable in YAML, the same on every fold."""
 
-    model: str = Field(description="a timm model by name")
+    model: str = Field(description="a timm model by name, or hybrid/NAME over its feature map")
+    hybrid: Hybrid | None = Field(None, description="only with model: hybrid/NAME")
     pretrained: Annotated[
         Pretrained,
         BeforeValidator(
@@ -112,14 +128,22 @@ class Recipe(Strict):
         weights = _read_pretrained(values.get("pretrained"))
         source = weights.get("source") if isinstance(weights, dict) else weights
         scratch = getattr(source, "source", source) == "none"
-        values.setdefault("phases", _FROM_SCRATCH if scratch else _FINE_TUNE)
+        hybrid = str(values.get("model")).startswith(HYBRID)
+        if hybrid and values.get("hybrid") is None:
+            values["hybrid"] = {}
+        values.setdefault("phases", _default_phases(scratch, hybrid))
         values.setdefault("freeze_batchnorm", not scratch)
-        if _trains_head_only(values["phases"]):
+        if _trains_head_only(values["phases"]) and not hybrid:
             values.setdefault("augmentation", None)
         return values
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
+        if self.hybrid is not None and not self.model.startswith(HYBRID):
+            raise ValueError(f"hybrid is for model: {HYBRID}NAME, this is {self.model}")
+        ours = Phase.model_fields["new_layers"].default
+        if self.hybrid is None and any(phase.new_layers != ours for phase in self.phases):
+            raise ValueError(f"new_layers is for model: {HYBRID}NAME, this is {self.model}")
         if self.is_probe and self.augmentation is not None:
             raise ValueError("a probe's features are computed once: set augmentation: none")
         if self.is_probe and self.workers > 1:
@@ -133,8 +157,22 @@ class Recipe(Strict):
 
     @property
     def is_probe(self) -> bool:
-        """Whether only the head is ever trained, so that features can be computed once."""
-        return all(phase.train == "head" for phase in self.phases)
+        """Whether only the head is ever trained, so that features can be computed once.
+
+        Never so in a hybrid: its head phases train its new layers too.
+        """
+        return self.hybrid is None and all(phase.train == "head" for phase in self.phases)
+
+    @property
+    def timm_model(self) -> str:
+        """The name of the timm model; of a hybrid, that of its CNN."""
+        return self.model.removeprefix(HYBRID)
+
+
+def _default_phases(scratch: bool, hybrid: bool) -> tuple[dict[str, Any], ...]:
+    if hybrid:
+        return _HYBRID_FROM_SCRATCH if scratch else _HYBRID_FINE_TUNE
+    return _FROM_SCRATCH if scratch else _FINE_TUNE
 
 
 def _trains_head_only(phases: Any) -> bool:
