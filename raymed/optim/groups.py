@@ -1,6 +1,6 @@
 """AdamW or SGD over layer groups with discriminative learning rates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -9,18 +9,22 @@ from raymed.config import Optimizer, Phase
 
 
 def build_optimizer(
-    model: nn.Module, groups: Sequence[Sequence[str]], phase: Phase, recipe: Optimizer
+    model: nn.Module,
+    groups: Sequence[Sequence[str]],
+    phase: Phase,
+    recipe: Optimizer,
+    new: Collection[str] = (),
 ) -> torch.optim.Optimizer:
     """Build the fresh optimizer of a phase over the parameters that the phase trains.
 
     Group i of L learns at lr * ratio^((L-1-i)/(L-1)): the head at `lr`, the stem at `lr * ratio`
-    (discriminative rates, Howard and Ruder 2018, arXiv 1801.06146). Vectors (biases, norms) get
-    no weight decay. Every parameter group holds its own rate in `base_lr`.
+    (discriminative rates, Howard and Ruder 2018, arXiv 1801.06146). Where `new` names parameters,
+    those learn at `lr`, and the other groups count down from lr / new_layers instead. Vectors
+    (biases, norms) get no weight decay. Every parameter group holds its own rate in `base_lr`.
     """
     parameters = dict(model.named_parameters())
     settings = []
-    for index, names in enumerate(groups):
-        lr = phase.lr * _depth_factor(index, len(groups), phase.ratio)
+    for names, lr in _rates(groups, phase, new):
         trained = [parameters[name] for name in names if parameters[name].requires_grad]
         for decayed in (True, False):
             members = [value for value in trained if (value.ndim > 1) == decayed]
@@ -30,6 +34,22 @@ def build_optimizer(
     if recipe.name == "sgd":
         return torch.optim.SGD(settings, lr=phase.lr, momentum=recipe.momentum)
     return torch.optim.AdamW(settings, lr=phase.lr)
+
+
+def _rates(
+    groups: Sequence[Sequence[str]], phase: Phase, new: Collection[str]
+) -> list[tuple[Sequence[str], float]]:
+    """Pair every group with its rate; the new parameters become the last group."""
+    top, added = phase.lr, set(new)
+    if added:
+        top /= phase.new_layers
+        old = [[name for name in names if name not in added] for names in groups]
+        groups = [names for names in old if names]
+    rates = [
+        (names, top * _depth_factor(index, len(groups), phase.ratio))
+        for index, names in enumerate(groups)
+    ]
+    return [*rates, (list(new), phase.lr)] if added else rates
 
 
 def _depth_factor(index: int, count: int, ratio: float) -> float:

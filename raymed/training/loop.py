@@ -118,7 +118,8 @@ class Trainer:
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
         names = [name for name, _ in model.named_parameters()]
         groups = layer_groups(model) if phase.ratio != 1 else [names]
-        return build_optimizer(model, groups, phase, self.recipe.optimizer)
+        new = model.new_parameters()
+        return build_optimizer(model, groups, phase, self.recipe.optimizer, new)
 
     def _epoch(
         self,
