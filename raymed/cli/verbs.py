@@ -1,6 +1,7 @@
 """The verbs of the command line. Each imports what it needs when it runs."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,6 +71,28 @@ def status(
         typer.echo(json.dumps(found.facts(), indent=2, ensure_ascii=False))
     else:
         show_status(found, Console())
+
+
+@app.command()
+def models(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,
+) -> None:
+    """Tell what each member's model costs: parameters, GMACs, speed and memory, measured here."""
+    from raymed.config import read_experiment
+
+    experiment = read_experiment(config, overrides or ())
+    with _loading("measuring every model"):
+        from raymed.cli.costs import show_models
+        from raymed.pipeline.models import model_rows
+
+        rows = list(model_rows(experiment))
+    if as_json:
+        facts = [asdict(row) for row in rows]
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        show_models(rows, Console())
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
 from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
+from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase
 from raymed.config.reading import (
@@ -18,6 +19,7 @@ from raymed.config.recipe import (
 )
 
 __all__ = [
+    "HYBRID",
     "SCHEMA_VERSION",
     "Augmentation",
     "Binary",
@@ -27,6 +29,7 @@ __all__ = [
     "Evaluate",
     "Experiment",
     "Folds",
+    "Hybrid",
     "Optimizer",
     "Patients",
     "Phase",

@@ -30,10 +30,20 @@ class Phase(Strict):
     epochs: Epochs
     lr: float = Field(gt=0, description="learning rate of the head (the last layer group)")
     ratio: float = Field(
-        1.0, gt=0, le=1, description="rate of the stem over rate of the head, geometric between"
+        1.0,
+        gt=0,
+        le=1,
+        description="rate of the stem over rate of the head, geometric between; in a hybrid over "
+        "that of the CNN's last group",
     )
     factor: float | None = Field(
         None, gt=0, le=1, description="in place of ratio: a layer group's rate over the next one's"
+    )
+    new_layers: float = Field(
+        10.0,
+        ge=1,
+        description="hybrids only: the head and the new layers learn at lr, the CNN's last group "
+        "at lr / new_layers",
     )
     schedule: Schedule = Field(
         "cosine",
@@ -74,14 +84,27 @@ class Phase(Strict):
         return self.ratio != 1 or (self.factor or 1) != 1 or self.unfreeze
 
 
-FROM_SCRATCH: tuple[dict[str, Any], ...] = (
+_FROM_SCRATCH: tuple[dict[str, Any], ...] = (
     {"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},
 )
-PROGRESSIVE: tuple[dict[str, Any], ...] = (
+_PROGRESSIVE: tuple[dict[str, Any], ...] = (
     {"train": "head", "epochs": 5, "lr": 1e-3},
     {"train": "all", "epochs": 10, "lr": 1e-4, "ratio": 0.01, "warmup": 0.1},
     {"train": "all", "epochs": 15, "lr": 1e-5},
 )
+
+
+def usual_phases(*, scratch: bool, hybrid: bool) -> tuple[dict[str, Any], ...]:
+    """Give the phases of a recipe that names none.
+
+    From scratch all layers at once; pretrained, the head first, all layers at discriminative
+    rates, all layers at a low one. A hybrid's CNN learns at the rates it would have alone.
+    """
+    if scratch:
+        return tuple({**p, "new_layers": 1.0} for p in _FROM_SCRATCH) if hybrid else _FROM_SCRATCH
+    if not hybrid:
+        return _PROGRESSIVE
+    return tuple({**p, "lr": p["lr"] * (10 if p["train"] == "all" else 1)} for p in _PROGRESSIVE)
 
 
 def share_budget(phases: Any, budget: Any) -> Any:

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
-from raymed.config.phases import FROM_SCRATCH, PROGRESSIVE, Phase, share_budget
+from raymed.config.phases import Phase, share_budget, usual_phases
 from raymed.config.strict import RelativePath, Strict, none_word_or
 
 SCHEMA_VERSION = 1
@@ -49,7 +50,8 @@ class Augmentation(Strict):
 class Recipe(Strict):
     """How one model is trained; frozen and hashable in YAML, the same on every fold."""
 
-    model: str = Field(description="a timm model by name")
+    model: str = Field(description="a timm model by name, or hybrid/NAME over its feature map")
+    hybrid: Hybrid | None = Field(None, description="only with model: hybrid/NAME")
     pretrained: Annotated[
         Pretrained,
         BeforeValidator(
@@ -89,15 +91,23 @@ class Recipe(Strict):
         weights = _read_pretrained(values.get("pretrained"))
         source = weights.get("source") if isinstance(weights, dict) else weights
         scratch = getattr(source, "source", source) == "none"
-        values.setdefault("phases", FROM_SCRATCH if scratch else PROGRESSIVE)
+        hybrid = str(values.get("model")).startswith(HYBRID)
+        if hybrid and values.get("hybrid") is None:
+            values["hybrid"] = {}
+        values.setdefault("phases", usual_phases(scratch=scratch, hybrid=hybrid))
         values["phases"] = share_budget(values["phases"], values.pop("budget", None))
         values.setdefault("freeze_batchnorm", not scratch)
-        if _trains_head_only(values["phases"]):
+        if _trains_head_only(values["phases"]) and not hybrid:
             values.setdefault("augmentation", None)
         return values
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
+        if self.hybrid is not None and not self.model.startswith(HYBRID):
+            raise ValueError(f"hybrid is for model: {HYBRID}NAME, this is {self.model}")
+        ours = Phase.model_fields["new_layers"].default
+        if self.hybrid is None and any(phase.new_layers != ours for phase in self.phases):
+            raise ValueError(f"new_layers is for model: {HYBRID}NAME, this is {self.model}")
         if self.is_probe and self.augmentation is not None:
             raise ValueError("a probe's features are computed once: set augmentation: none")
         if self.is_probe and self.workers > 1:
@@ -117,8 +127,16 @@ class Recipe(Strict):
 
     @property
     def is_probe(self) -> bool:
-        """Whether only the head is ever trained, so that features can be computed once."""
-        return all(phase.train == "head" for phase in self.phases)
+        """Whether only the head is ever trained, so that features can be computed once.
+
+        Never so in a hybrid: its head phases train its new layers too.
+        """
+        return self.hybrid is None and all(phase.train == "head" for phase in self.phases)
+
+    @property
+    def timm_model(self) -> str:
+        """The name of the timm model; of a hybrid, that of its CNN."""
+        return self.model.removeprefix(HYBRID)
 
 
 def _trains_head_only(phases: Any) -> bool:

@@ -1,7 +1,17 @@
-"""Models: timm backbones with a new head, and their layer groups."""
+"""Models: timm backbones and hybrids with a new head, their layer groups, what they cost."""
 
 from raymed.models.classifier import Classifier, build_classifier
+from raymed.models.cost import ModelCost, describe_model
+from raymed.models.hybrid import MedicalViTAdapter
 from raymed.models.layer_groups import layer_groups
 from raymed.models.weights import weights_identity
 
-__all__ = ["Classifier", "build_classifier", "layer_groups", "weights_identity"]
+__all__ = [
+    "Classifier",
+    "MedicalViTAdapter",
+    "ModelCost",
+    "build_classifier",
+    "describe_model",
+    "layer_groups",
+    "weights_identity",
+]

@@ -5,8 +5,10 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
-from raymed.config import Recipe
-from raymed.errors import InputError, did_you_mean
+from raymed.config import Hybrid, Recipe
+from raymed.errors import InputError
+from raymed.models.hybrid import CNN, MedicalViTAdapter
+from raymed.models.names import check_model_name
 from raymed.models.weights import first_line, hub_backbone, load_weights
 
 
@@ -32,6 +34,20 @@ class Classifier(nn.Module):
         self.head = nn.Linear(_feature_width(backbone, size), classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+
+    @property
+    def trunk(self) -> nn.Module:
+        """What a head phase leaves alone: the backbone, or a hybrid's CNN."""
+        if isinstance(self.backbone, MedicalViTAdapter):
+            return self.backbone.cnn
+        return self.backbone
+
+    def new_parameters(self) -> list[str]:
+        """Name what a hybrid adds to its CNN, the head included; empty for a plain backbone."""
+        if self.trunk is self.backbone:
+            return []
+        names = [name for name, _ in self.named_parameters()]
+        return [name for name in names if not name.startswith(f"backbone.{CNN}")]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Map images float [b, 1 or 3, h, w] in 0..1 to pooled features [b, width]."""
@@ -59,32 +75,44 @@ def build_classifier(recipe: Recipe, classes: int, *, pretrained: bool = True) -
     """
     check_model_name(recipe.model)
     if pretrained and recipe.pretrained.source == "hub":
-        backbone = hub_backbone(recipe.model, lambda: _create(recipe, pretrained=True))
+        backbone = hub_backbone(recipe.timm_model, lambda: _create(recipe, pretrained=True))
     else:
         backbone = _create(recipe, pretrained=False)
     if pretrained and recipe.pretrained.file is not None:
-        load_weights(backbone, recipe.pretrained.file, recipe.model)
+        load_weights(backbone, recipe.pretrained.file, recipe.timm_model)
+    if recipe.hybrid is not None:
+        backbone = _adapt(backbone, recipe.hybrid)
     return Classifier(backbone, classes, recipe.size, recipe.dropout)
 
 
-def check_model_name(name: str) -> None:
-    """Refuse a name that timm does not know, with the nearest one that it does."""
-    if not timm.is_model(name):
-        hint = did_you_mean(name, timm.list_models())
-        raise InputError("model", f"timm knows no {name!r}", hint or "see timm.list_models()")
+def _adapt(cnn: nn.Module, hybrid: Hybrid) -> nn.Module:
+    try:
+        return MedicalViTAdapter(
+            cnn,
+            hybrid.embedding_dim,
+            hybrid.heads,
+            hybrid.layers,
+            num_classes=0,
+            dropout=hybrid.dropout,
+            drop_path=hybrid.drop_path,
+        )
+    except InputError as error:
+        raise InputError("model", error.fault, error.remedy) from None
 
 
 def _create(recipe: Recipe, *, pretrained: bool) -> nn.Module:
     options: dict[str, object] = {}
-    fixed = timm.get_pretrained_cfg(recipe.model)
+    fixed = timm.get_pretrained_cfg(recipe.timm_model)
     if fixed is not None and fixed.fixed_input_size:
         options["img_size"] = recipe.size
     try:
-        model = timm.create_model(recipe.model, pretrained=pretrained, num_classes=0, **options)
+        model = timm.create_model(
+            recipe.timm_model, pretrained=pretrained, num_classes=0, **options
+        )
     except (TypeError, AssertionError) as error:
         raise InputError(
             "model",
-            f"{recipe.model} cannot be built for {recipe.size} px ({first_line(error)})",
+            f"{recipe.timm_model} cannot be built for {recipe.size} px ({first_line(error)})",
             "try the size it was made for",
         ) from None
     model = model.to(memory_format=torch.channels_last)

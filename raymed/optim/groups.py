@@ -1,6 +1,6 @@
 """The optimizer of a phase: layer groups with discriminative learning rates, and SAM around it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -16,17 +16,18 @@ def build_optimizer(
     phase: Phase,
     recipe: Optimizer,
     sam: Sam | None = None,
+    new: Collection[str] = (),
 ) -> torch.optim.Optimizer:
     """Build the fresh optimizer of a phase over the parameters that the phase trains.
 
     Layer groups learn at their own rates (`discriminative_rates`), the last one, the head, at
-    `lr`. Vectors (biases, norms) get no weight decay. Every parameter group holds its own rate in
-    `base_lr`.
+    `lr`. Where `new` names parameters, those learn at `lr`, and the other groups count down from
+    lr / new_layers instead. Vectors (biases, norms) get no weight decay. Every parameter group
+    holds its own rate in `base_lr`.
     """
     parameters = dict(model.named_parameters())
-    rates = discriminative_rates(len(groups), phase.lr, ratio=phase.ratio, factor=phase.factor)
     settings: list[dict[str, Any]] = []
-    for names, lr in zip(groups, rates, strict=True):
+    for names, lr in _rates(groups, phase, new):
         trained = [parameters[name] for name in names if parameters[name].requires_grad]
         for decayed in (True, False):
             members = [value for value in trained if (value.ndim > 1) == decayed]
@@ -69,3 +70,17 @@ def discriminative_rates(
     if count == 1:
         return [lr]
     return [float(lr * ratio ** ((count - 1 - index) / (count - 1))) for index in range(count)]
+
+
+def _rates(
+    groups: Sequence[Sequence[str]], phase: Phase, new: Collection[str]
+) -> list[tuple[Sequence[str], float]]:
+    """Pair every group with its rate; the new parameters become the last group."""
+    top, added = phase.lr, set(new)
+    if added:
+        top /= phase.new_layers
+        old = [[name for name in names if name not in added] for names in groups]
+        groups = [names for names in old if names]
+    rates = discriminative_rates(len(groups), top, ratio=phase.ratio, factor=phase.factor)
+    pairs = list(zip(groups, rates, strict=True))
+    return [*pairs, (list(new), phase.lr)] if added else pairs

@@ -22,7 +22,7 @@ from raymed.models import Classifier, layer_groups
 from raymed.optim import build_optimizer, rate_factor
 from raymed.training.inputs import Inputs
 from raymed.training.optimizer_state import TensorState, restore_optimizer
-from raymed.training.phases import enter_phase, thaw
+from raymed.training.phases import enter_phase
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
 from raymed.training.steps import BatchLoss, take_step
@@ -124,7 +124,8 @@ class Trainer:
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
         names = [name for name, _ in model.named_parameters()]
         groups = layer_groups(model) if phase.discriminative else [names]
-        return build_optimizer(model, groups, phase, self.recipe.optimizer, self.recipe.sam)
+        recipe, new = self.recipe, model.new_parameters()
+        return build_optimizer(model, groups, phase, recipe.optimizer, recipe.sam, new)
 
     def _epoch(
         self,
@@ -136,9 +137,7 @@ class Trainer:
         epoch: int,
     ) -> Iterator[StepEnd | EpochEnd]:
         phase, number = self.recipe.phases[index], first + epoch
-        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
-        if phase.unfreeze:
-            thaw(model, layer_groups(model), epoch)
+        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm, epoch=epoch)
         keys = (number, *self.ranks.seed_keys())
         torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, *keys))
         generator = torch.Generator().manual_seed(

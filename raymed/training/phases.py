@@ -1,42 +1,59 @@
 """Phases: which layers learn, and which statistics stand still."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
 from raymed.config import Phase
-from raymed.models import Classifier
+from raymed.models import Classifier, layer_groups
 
 _BATCHNORM = (nn.modules.batchnorm._BatchNorm,)
 
 
-def enter_phase(model: Classifier, phase: Phase, *, freeze_batchnorm: bool) -> None:
+def enter_phase(
+    model: Classifier, phase: Phase, *, freeze_batchnorm: bool, epoch: int | None = None
+) -> None:
     """Set what a phase trains, and every module's mode.
 
-    A frozen backbone is in eval mode. With `freeze_batchnorm` its BatchNorm layers keep their
-    pretrained statistics in every phase (their scale and shift still learn).
+    A frozen backbone is in eval mode; a hybrid's new layers learn in every phase, only its CNN is
+    ever frozen. In a phase of gradual unfreezing `epoch` (from 0) tells how far it is; without one
+    everything that it will ever train learns.
     """
-    whole = phase.train == "all"
-    model.train()
-    model.backbone.train(whole)
-    model.backbone.requires_grad_(whole)
-    model.head.requires_grad_(True)
-    if freeze_batchnorm:
-        for module in model.backbone.modules():
-            if isinstance(module, _BATCHNORM):
-                module.eval()
+    names = [name for name, _ in model.named_parameters()]
+    new = model.new_parameters() or [name for name in names if name.startswith("head.")]
+    if phase.train == "head":
+        names = new
+    elif phase.unfreeze and epoch is not None:
+        names = [*new, *unfrozen(layer_groups(model), epoch)]
+    train_only(model, names, freeze_batchnorm=freeze_batchnorm)
 
 
-def thaw(model: Classifier, groups: Sequence[Sequence[str]], epoch: int) -> None:
-    """Let the last `epoch` + 1 layer groups learn, and no others (gradual unfreezing).
+def unfrozen(groups: Sequence[Sequence[str]], epoch: int) -> list[str]:
+    """Name what learns in epoch `epoch` (from 0) of gradual unfreezing.
 
-    The head alone in epoch 0, one group more in each epoch after it (Howard and Ruder 2018).
-    Layers that stand still are in eval mode: their statistics do too.
+    The last group, the head, and one group more in each epoch after it (Howard and Ruder 2018).
     """
-    frozen = {name for names in groups[: max(0, len(groups) - 1 - epoch)] for name in names}
+    return [name for names in groups[max(0, len(groups) - 1 - epoch) :] for name in names]
+
+
+def train_only(model: nn.Module, names: Collection[str], *, freeze_batchnorm: bool) -> None:
+    """Let the named parameters learn, and no others.
+
+    Modules none of whose parameters learn are in eval mode: their dropout and statistics stand
+    still. One without parameters goes with the module it is part of. With `freeze_batchnorm`
+    BatchNorm layers keep their statistics everywhere; their scale and shift still learn.
+    """
+    chosen = set(names)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name not in frozen)
+        parameter.requires_grad_(name in chosen)
+    _set_modes(model, whole=True)
     for module in model.modules():
-        own = list(module.parameters(recurse=False))
-        if own and not any(parameter.requires_grad for parameter in own):
+        if freeze_batchnorm and isinstance(module, _BATCHNORM):
             module.eval()
+
+
+def _set_modes(module: nn.Module, *, whole: bool) -> None:
+    parameters = list(module.parameters())
+    module.training = any(p.requires_grad for p in parameters) if parameters else whole
+    for child in module.children():
+        _set_modes(child, whole=module.training)

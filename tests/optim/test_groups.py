@@ -120,6 +120,32 @@ def test_frozen_parameters_are_not_given_to_the_optimizer() -> None:
     assert found["3.weight"] == pytest.approx(1e-3)
 
 
+def test_new_layers_learn_at_lr_and_the_old_count_down_from_a_tenth() -> None:
+    model, groups = layers()
+    new = [*groups[3], "4.weight", "4.bias"]
+    phase = Phase(epochs=1, lr=1e-2, ratio=1e-2, new_layers=10)
+    found = rates(build_optimizer(model, groups, phase, Optimizer(), new=new), model)
+    # three old groups: lr / 10 = 1e-3 at their top, 1e-3 * ratio = 1e-5 at the stem
+    expected = {0: 1e-5, 1: 1e-4, 2: 1e-3, 3: 1e-2, 4: 1e-2}
+    assert found == pytest.approx({n: expected[i] for i, g in enumerate(groups) for n in g})
+
+
+def test_new_layers_are_told_apart_within_one_group_too() -> None:
+    model, groups = layers(2)
+    together = [[name for names in groups for name in names]]
+    phase = Phase(epochs=1, lr=1e-2, new_layers=4)
+    found = rates(build_optimizer(model, together, phase, Optimizer(), new=groups[1]), model)
+    assert found == pytest.approx(
+        {"0.weight": 2.5e-3, "0.bias": 2.5e-3, "1.weight": 1e-2, "1.bias": 1e-2}
+    )
+
+
+def test_without_new_layers_their_factor_means_nothing() -> None:
+    model, groups = layers()
+    found = [rates(build(model, groups, ratio=0.1, new_layers=n), model) for n in (1, 100)]
+    assert found[0] == found[1]
+
+
 def test_every_group_remembers_its_own_rate() -> None:
     model, groups = layers()
     for group in build(model, groups, ratio=0.01).param_groups:
