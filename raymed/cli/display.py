@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -19,7 +19,10 @@ from raymed.config import Experiment
 from raymed.pipeline.board import Board, seconds_left
 from raymed.pipeline.build import Built, build_events
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
+from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
+
+Result = TypeVar("Result")
 
 _COLUMNS = {
     "log_loss": "log loss",
@@ -52,6 +55,19 @@ def show_build(experiment: Experiment, run: Path | None) -> None:
         raise typer.Exit(3)
 
 
+def show_rate(events: Generator[Event, None, FoundRate]) -> None:
+    """Run the learning rate range test, showing progress, then what it suggests."""
+    console = Console()
+    with BuildDisplay(console) as display:
+        found = display.follow(events)
+    where = f"{escape(found.member)}, phase {found.phase}"
+    if found.suggested is None:
+        console.print(f"{where}: the loss never fell; no rate is suggested")
+    else:
+        console.print(f"{where}: suggested lr [bold]{found.suggested:.1e}[/]")
+    console.print(f"plot: {found.page}", soft_wrap=True, highlight=False)
+
+
 class BuildDisplay:
     """Follows a build's events: a live table of members and folds, plain lines elsewhere."""
 
@@ -78,14 +94,14 @@ class BuildDisplay:
         """Stop drawing; the table disappears, the lines stay."""
         self.live.stop()
 
-    def follow(self, events: Generator[Event, None, Built]) -> Built:
-        """Show every event; return what the build leaves."""
+    def follow(self, events: Generator[Event, None, Result]) -> Result:
+        """Show every event; return what the story leaves."""
         while True:
             try:
                 event = next(events)
             except StopIteration as end:
-                built: Built = end.value
-                return built
+                result: Result = end.value
+                return result
             self.show(event)
 
     def show(self, event: Event) -> None:

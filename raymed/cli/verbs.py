@@ -96,6 +96,27 @@ def models(
 
 
 @app.command()
+def lr_find(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    member: Annotated[str | None, typer.Option(help="default: the first")] = None,
+    phase: Annotated[
+        int | None, typer.Option(help="counted from 1; default: the first that trains all layers")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="training steps of the test")] = 100,
+    run: RunOption = None,
+) -> None:
+    """Raise a member's learning rate until training breaks; suggest one, with its plot."""
+    from raymed.config import read_experiment
+
+    experiment = read_experiment(config, overrides or ())
+    with _loading():
+        from raymed.cli.display import show_rate
+        from raymed.pipeline.rates import find_rate
+    show_rate(find_rate(experiment, run, member=member, phase=phase, steps=steps))
+
+
+@app.command()
 def report(run: Run) -> None:
     """Write the report of a run again."""
     from raymed.report import write_report

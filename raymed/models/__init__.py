@@ -4,6 +4,7 @@ from raymed.models.classifier import Classifier, build_classifier
 from raymed.models.cost import ModelCost, describe_model
 from raymed.models.hybrid import MedicalViTAdapter
 from raymed.models.layer_groups import layer_groups
+from raymed.models.timm_classifier import build_timm_classifier
 from raymed.models.weights import weights_identity
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "MedicalViTAdapter",
     "ModelCost",
     "build_classifier",
+    "build_timm_classifier",
     "describe_model",
     "layer_groups",
     "weights_identity",

@@ -1,8 +1,19 @@
-"""Training: one function trains one fold of one recipe, and knows nothing of Ray."""
+"""Training: one recipe on one fold, as a generator that reports."""
 
 from raymed.training.features import compute_features, feature_file
 from raymed.training.fold import FoldContext, train_fold
+from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
 from raymed.training.progress import Progress
 from raymed.training.ranks import Ranks
 
-__all__ = ["FoldContext", "Progress", "Ranks", "compute_features", "feature_file", "train_fold"]
+__all__ = [
+    "FoldContext",
+    "Progress",
+    "Ranks",
+    "RatePoint",
+    "compute_features",
+    "feature_file",
+    "rate_range",
+    "suggest_rate",
+    "train_fold",
+]

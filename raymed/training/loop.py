@@ -112,7 +112,7 @@ class Trainer:
         for index, phase in enumerate(self.recipe.phases):
             start = max(done - first, 0)
             if start < phase.epochs:
-                optimizer = self._enter(model, phase)
+                optimizer = self.enter(model, phase)
                 shared = self.ranks.wrap(model)
                 if start and state is not None:
                     restore_optimizer(optimizer, state)
@@ -120,7 +120,8 @@ class Trainer:
                     yield from self._epoch(model, shared, optimizer, index, first, epoch)
             first += phase.epochs
 
-    def _enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
+    def enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
+        """Set what a phase trains, and build its fresh optimizer."""
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
         names = [name for name, _ in model.named_parameters()]
         groups = layer_groups(model) if phase.discriminative else [names]
@@ -151,7 +152,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
             behind = (number * len(batches) + step) / (self.epochs * len(batches))
-            loss = self._batch_loss(shared, rows, generator)
+            loss = self.batch_loss(shared, rows, generator)
             outcome = take_step(optimizer, loss, self.recipe, behind)
             refused = 0 if outcome.stepped else refused + 1
             if refused > self._patience or refused == len(batches):
@@ -184,7 +185,7 @@ class Trainer:
         """How many steps in a row may be skipped; without SAM none is."""
         return 0 if self.recipe.sam is None else _PATIENCE
 
-    def _batch_loss(
+    def batch_loss(
         self, model: nn.Module, batch_rows: Indices, generator: torch.Generator
     ) -> BatchLoss:
         """Load this process's share of a batch."""
