@@ -71,12 +71,24 @@ def test_stopped_in_the_middle_and_built_again_gives_the_same_bits(
     assert [path.stat().st_mtime_ns for path in done] == stamps  # nothing finished is done twice
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["with its children", "alone"])
+@pytest.mark.parametrize(
+    ("alone", "engine"),
+    [
+        pytest.param(False, "workers", id="with its children"),
+        pytest.param(True, "workers", id="alone"),
+        pytest.param(True, "train", id="alone, Ray Train", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
-    built: Built, config_file: Path, tmp_path: Path, processes_of: Processes, alone: bool
+    built: Built,
+    config_file: Path,
+    tmp_path: Path,
+    processes_of: Processes,
+    alone: bool,
+    engine: str,
 ) -> None:
     run = tmp_path / "run"
-    command = [RAYMED, "build", str(config_file), "--run", str(run)]
+    command = [RAYMED, "build", str(config_file), f"cluster.engine={engine}", "--run", str(run)]
     first = subprocess.Popen(command, start_new_session=True)
     deadline = time.monotonic() + 120
     while not markers(run) and first.poll() is None and time.monotonic() < deadline:
@@ -89,7 +101,7 @@ def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
     done = {path: path.stat().st_mtime_ns for path in markers(run)}
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as second:
-        _, err = second.communicate(timeout=240)
+        _, err = second.communicate(timeout=500)
 
     assert second.returncode == 0, err
     assert (run / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()

@@ -77,7 +77,7 @@ def test_the_cnn_learns_at_most_at_a_tenth_of_the_new_layers_rate(
     for phase in (ALL, {**ALL, "ratio": 1.0}):
         plan = hybrid(phases=(phase,))
         model = model_of(plan)
-        optimizer = trainer(plan)._enter(model, plan.phases[0])
+        optimizer = trainer(plan).enter(model, plan.phases[0])
         names = {id(p): name for name, p in model.named_parameters()}
         rates = {
             names[id(p)]: group["base_lr"]
