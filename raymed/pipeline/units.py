@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class FoldUnit:
             yield from compute_features(
                 self.recipe, self.images, self.features, self.device, self.seed
             )
-        yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
+        moved = yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
             "device": self.device,
@@ -109,6 +109,7 @@ class FoldUnit:
             "threads": torch.get_num_threads(),
             "processor": platform.machine(),
             "torch": torch.__version__,
+            "moved": [asdict(group) for group in moved],
         }
         return Trained(attempt, facts)
 

@@ -59,6 +59,18 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """How far training moved a member's layer groups: a row a group and fold.
+
+    Columns `fold`, `place` (from 0, the stem), `group` and `relative`, the norm of the change over
+    that of the first weights, NaN where that is zero. Empty for folds that an older raymed trained.
+    """
+
+    member: str
+    groups: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Material:
     """Everything that the report is made of."""
 
@@ -67,6 +79,7 @@ class Material:
     experiment: str  # YAML
     rows: tuple[Row, ...]
     curves: tuple[Curves, ...]
+    moved: tuple[Moved, ...]
 
     @property
     def patients_declared(self) -> bool:
@@ -108,12 +121,14 @@ def read_material(run: RunFolder) -> Material:
             f"no meta-learner is named {metrics['chosen']!r}",
             "run raymed build again",
         )
+    members = [row for row in rows if row.kind == "member"]
     return Material(
         metrics=metrics,
         audit=read_json(_there(run.audit_file)),
         experiment=_there(run.experiment_file).read_text(encoding="utf-8"),
         rows=rows,
-        curves=tuple(_curves(run, row, metrics["folds"]) for row in rows if row.kind == "member"),
+        curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
+        moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
     )
 
 
@@ -154,3 +169,16 @@ def _curves(run: RunFolder, row: Row, folds: int) -> Curves:
             if attempt is not None
         },
     )
+
+
+def _moved(run: RunFolder, row: Row, folds: int) -> Moved:
+    """Read how far the groups moved in the folds that are still complete."""
+    member = run.member(str(row.facts["id"]))
+    rows = [
+        {"fold": fold, "place": place, "group": moved["group"], "relative": moved["relative"]}
+        for fold in range(folds)
+        if member.completed_fold(fold) is not None
+        for place, moved in enumerate(member.fold_facts(fold).get("moved", []))
+    ]
+    table = pd.DataFrame(rows, columns=["fold", "place", "group", "relative"])
+    return Moved(row.name, table.astype({"relative": float}))

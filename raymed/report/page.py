@@ -13,6 +13,7 @@ from raymed.report import description, verdict, wording
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
+from raymed.report.movement import movement_figure
 from raymed.report.reliability import reliability_figure
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
@@ -58,6 +59,7 @@ def _figures(material: Material) -> dict[str, Any]:
             if (scores := view.scores(chosen)) is not None
         ],
         "training": [figure for figure in training if figure is not None],
+        "movement": movement_figure(material.moved),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 

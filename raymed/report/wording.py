@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from raymed.evaluation import Estimate
 
 DASH = "\N{EN DASH}"
@@ -60,6 +62,12 @@ def interval(estimate: Estimate, digits: int = 3) -> str:
 def percent(value: float | None, digits: int = 0) -> str:
     """Write a share in percent: `87 %`, with a space that does not break."""
     return DASH if value is None else f"{number(100 * value, digits)}\u00a0%"
+
+
+def small_percent(value: float) -> str:
+    """Write a share, however small, in percent to two digits that count: `0.0043 %`."""
+    digits = np.format_float_positional(100 * value, 2, fractional=False, trim="-")
+    return f"{digits}\u00a0%"
 
 
 def percent_interval(estimate: Estimate) -> str:

@@ -3,11 +3,13 @@
 from raymed.training.features import compute_features, feature_file
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
+from raymed.training.movement import GroupMoved
 from raymed.training.progress import Progress
 from raymed.training.ranks import Ranks
 
 __all__ = [
     "FoldContext",
+    "GroupMoved",
     "Progress",
     "Ranks",
     "RatePoint",

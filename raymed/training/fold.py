@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from raymed.models import Classifier, build_classifier
 from raymed.training.checkpoints import load_progress, save_final, save_progress
 from raymed.training.inputs import Inputs
 from raymed.training.loop import EpochEnd, Trainer
+from raymed.training.movement import GroupMoved, first_weights, model_movement
 from raymed.training.progress import Progress
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import FIRST_WEIGHTS, derive_seed
@@ -49,20 +50,24 @@ class FoldContext:
 
 def train_fold(
     recipe: Recipe, fold: int, samples: SampleColumns, context: FoldContext
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, list[GroupMoved]]:
     """Train `recipe` on all folds but `fold`, then write the attempt's files.
 
     Continues from the furthest checkpoint of earlier attempts. Checkpoints, epochs and
     predictions (of the fold and of the test split) go to `context.attempt`; the caller marks
     them complete. Where several processes share the work all call this, the first one writes.
     The fixed schedule's last epoch is the model: nothing about the fold's own
-    samples chooses it. Raises `TrainingError` for a loss that is not finite.
+    samples chooses it. Returns how far each layer group moved from its first weights, nothing
+    from the other processes. Raises `TrainingError` for a loss that is not finite.
     """
     torch.manual_seed(derive_seed(context.seed, FIRST_WEIGHTS))
     device = torch.device(context.device)
     ranks = context.ranks
     resumed = ranks.agree(load_progress(context.earlier_attempts) if ranks.first else None)
-    model = build_classifier(recipe, samples.classes, pretrained=resumed is None).to(device)
+    compared = ranks.first and context.features is None  # also a resumed fold: from the first ones
+    pretrained = compared or resumed is None
+    model = build_classifier(recipe, samples.classes, pretrained=pretrained).to(device)
+    first = first_weights(model) if compared else None
     array = open_array(context.features or context.images)
     inputs = Inputs(array, device, context.features is not None, recipe.precision == "bf16")
     trainer = Trainer(recipe, inputs, samples, fold, context.seed, ranks)
@@ -71,7 +76,7 @@ def train_fold(
     epochs = list(resumed.epochs) if resumed is not None else []
     yield from _run(trainer, model, resumed.optimizer if resumed else None, epochs, context)
     if not ranks.first:
-        return
+        return []
     rows = np.concatenate([samples.held_out_rows(fold), samples.test_rows()])
     logits = inputs.predict_all(model, rows, samples.classes)
     if not np.isfinite(logits).all():
@@ -82,6 +87,7 @@ def train_fold(
     _write_table(predictions, context.attempt / "predictions.parquet")
     _write_table(pa.Table.from_pylist(epochs), context.attempt / "epochs.parquet")
     save_final(context.attempt, model, epochs)
+    return model_movement(model, first)
 
 
 def _run(

@@ -42,6 +42,18 @@ def test_the_run_folder_holds_every_artifact_of_the_design(built: Built) -> None
             assert sorted(path.name for path in attempt.iterdir()) == sorted(FOLD_FILES)
 
 
+def test_each_folds_marker_tells_how_far_its_layer_groups_moved(built: Built) -> None:
+    for row in built.metrics["rows"]:
+        if row["kind"] == "member":
+            for fold in (0, 1):
+                *body, head = built.run.member(row["id"]).fold_facts(fold)["moved"]
+                assert (head["group"], head["relative"]) == ("head", None)
+                assert head["absolute"] > 0
+                moved = [group["relative"] for group in body]
+                assert moved == [0] if row["probe"] else min(moved) > 0
+    assert 'id="movement"' in built.run.report_file.read_text()
+
+
 def test_no_patient_is_in_two_folds_or_in_training_and_test(built: Built) -> None:
     folds = Folds.read(built.run.folds_file)
     sides = pd.Series(folds.fold).groupby(np.array(folds.patients)).nunique()

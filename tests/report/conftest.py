@@ -163,6 +163,17 @@ def _epochs(fold: int, probe: bool) -> pd.DataFrame:
     )
 
 
+def _moved(fold: int, probe: bool) -> list[dict[str, Any]]:
+    """Move the stem by 0.1 %, the blocks by 0.2 and 0.4 %, and 10 % more in each fold."""
+    groups = ["stem", "blocks.0", "<b>1</b>"]
+    changes = [0.0, 0.0, 0.0] if probe else [1e-3, 2e-3, 4e-3]
+    body = [
+        {"group": group, "relative": change * (1 + 0.1 * fold), "absolute": change}
+        for group, change in zip(groups, changes, strict=True)
+    ]
+    return [*body, {"group": "head", "relative": None, "absolute": 0.5}]
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
     """Fill a run folder whose stack has a given skill; 0 predicts the class prior."""
@@ -194,6 +205,6 @@ def _complete_fold(run: RunFolder, id_: str, fold: int, probe: bool) -> None:
     for name in FOLD_FILES:
         (attempt / name).touch()
     _epochs(fold, probe).to_parquet(attempt / "epochs.parquet")
-    mark_complete(
-        member.fold(fold), [f"{attempt.name}/{name}" for name in FOLD_FILES], attempt=attempt.name
-    )
+    files = [f"{attempt.name}/{name}" for name in FOLD_FILES]
+    moved = _moved(fold, probe)
+    mark_complete(member.fold(fold), files, attempt=attempt.name, moved=moved)

@@ -36,7 +36,7 @@ def test_a_browser_draws_every_figure(make_run: Callable[..., RunFolder], tmp_pa
     assert error is None, error
     assert 'data-figures="drawn"' in shown
     figures = shown.split('<div class="plot js-plotly-plot"')[1:]
-    # 2 intervals; a reliability in each of 4 views; 3 members' curves; the leak.
-    assert len(figures) == 2 + 4 + 3 + 1
+    # 2 intervals; a reliability in each of 4 views; 3 members' curves; the movement; the leak.
+    assert len(figures) == 2 + 4 + 3 + 1 + 1
     for figure in figures:
         assert 'class="main-svg"' in figure.partition("</figure>")[0]

@@ -1,6 +1,6 @@
 """A toy data set and what the tests do with it: train a fold, stop it, read its weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from raymed.models import Classifier, build_classifier
 from raymed.training import FoldContext, Progress, train_fold
 from raymed.training.inputs import Inputs
 from raymed.training.loop import Trainer
+from raymed.training.movement import GroupMoved
 
 PATIENTS, IMAGES, CLASSES, SIDE = 12, 3, 3, 32
 
@@ -117,10 +118,11 @@ def trainer(toy: Toy) -> Callable[..., Trainer]:
 
 @dataclass(frozen=True)
 class Run:
-    """A fold's attempt: what it reported and what it wrote."""
+    """A fold's attempt: what it reported, what it wrote and how far its layer groups moved."""
 
     attempt: Path
     reports: list[Progress]
+    moved: list[GroupMoved]
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -174,15 +176,21 @@ def run(toy: Toy, tmp_path: Path) -> Callable[..., Run]:
             checkpoint_seconds=0.0,
             report_seconds=report,
         )
-        reports = list(_until(train_fold(recipe, fold, data.samples, context), stop))
-        return Run(context.attempt, reports)
+        work = train_fold(recipe, fold, data.samples, context)
+        return Run(context.attempt, *_until(work, stop))
 
     return go
 
 
-def _until(reports: Iterator[Progress], stop: int | None) -> Iterator[Progress]:
-    for progress in reports:
-        yield progress
-        if progress.step == stop:
-            reports.close()  # type: ignore[attr-defined]
-            return
+def _until(
+    work: Generator[Progress, None, list[GroupMoved]], stop: int | None
+) -> tuple[list[Progress], list[GroupMoved]]:
+    reports: list[Progress] = []
+    while True:
+        try:
+            reports.append(next(work))
+        except StopIteration as end:
+            return reports, end.value
+        if reports[-1].step == stop:
+            work.close()
+            return reports, []
