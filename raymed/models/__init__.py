@@ -1,5 +1,6 @@
 """Models: timm backbones and hybrids with a new head, their layer groups, what they cost."""
 
+from raymed.models.architecture_groups import ArchitectureLayerGroups
 from raymed.models.classifier import Classifier, build_classifier
 from raymed.models.cost import ModelCost, describe_model
 from raymed.models.hybrid import MedicalViTAdapter
@@ -8,6 +9,7 @@ from raymed.models.timm_classifier import build_timm_classifier
 from raymed.models.weights import weights_identity
 
 __all__ = [
+    "ArchitectureLayerGroups",
     "Classifier",
     "MedicalViTAdapter",
     "ModelCost",
