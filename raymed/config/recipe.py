@@ -9,7 +9,7 @@ from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase, share_budget, usual_phases
 from raymed.config.strict import RelativePath, Strict, none_word_or
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Part of every member's identity: raise it when the same recipe starts to mean another model."""
 
 

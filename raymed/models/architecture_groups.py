@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from raymed.errors import InputError, some
-from raymed.models.classifier import Classifier, check_model_name
+from raymed.models.classifier import Classifier
 from raymed.models.layer_groups import classifier_parameters, layer_groups
+from raymed.models.names import check_model_name
 
 _PARTS = 4  # of the body; the fifth group is the classifier
 _NUMBERED = re.compile(r"(\D+?)[._]?(\d+)")

@@ -1,6 +1,7 @@
-"""Training: one recipe on one fold, as a generator that reports."""
+"""Training: one recipe on one fold, as a generator that reports; and loaders of your own."""
 
 from raymed.training.features import compute_features, feature_file
+from raymed.training.fine_tuner import ProgressiveFineTuner, progressive_phases
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
 from raymed.training.movement import GroupMoved
@@ -11,10 +12,12 @@ __all__ = [
     "FoldContext",
     "GroupMoved",
     "Progress",
+    "ProgressiveFineTuner",
     "Ranks",
     "RatePoint",
     "compute_features",
     "feature_file",
+    "progressive_phases",
     "rate_range",
     "suggest_rate",
     "train_fold",
