@@ -7,7 +7,7 @@ meanwhile and comes back bit for bit, whatever the closure raises.
 
 from raymed.optim.sharpness.adaptive import adaptive_sharpness
 from raymed.optim.sharpness.ascent import rho_sharpness
-from raymed.optim.sharpness.derivatives import Loss, Losses
+from raymed.optim.sharpness.derivatives import Loss, Losses, NoSecondDerivativeError
 from raymed.optim.sharpness.draws import DrawnMean
 from raymed.optim.sharpness.hessian import Eigenvalue, hessian_trace, top_eigenvalue
 from raymed.optim.sharpness.measure import Sharpness, measure_sharpness
@@ -22,6 +22,7 @@ __all__ = [
     "LossLine",
     "LossPlane",
     "Losses",
+    "NoSecondDerivativeError",
     "Sharpness",
     "accuracy_drop",
     "adaptive_sharpness",

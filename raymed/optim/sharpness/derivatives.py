@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from raymed.errors import InputError
 from raymed.optim.sharpness.weights import HeldWeights, flat
 
 Loss = Callable[[], torch.Tensor]
@@ -12,6 +13,10 @@ Loss = Callable[[], torch.Tensor]
 
 Losses = Loss | Sequence[Loss]
 """A loss, or parts of it that add up to it: each is differentiated alone, which saves memory."""
+
+
+class NoSecondDerivativeError(InputError):
+    """An operation of the model has no second derivative: there is no curvature to measure."""
 
 
 def loss_value(loss: Losses) -> float:
@@ -30,7 +35,10 @@ def loss_gradient(loss: Losses, held: HeldWeights) -> torch.Tensor:
 
 
 def hessian_product(loss: Losses, held: HeldWeights, vector: torch.Tensor) -> torch.Tensor:
-    """Multiply the Hessian with a vector [n], by differentiating twice (Pearlmutter 1994)."""
+    """Multiply the Hessian with a vector [n], by differentiating twice (Pearlmutter 1994).
+
+    Raises `NoSecondDerivativeError` where PyTorch knows none, as of hardsigmoid.
+    """
     total = torch.zeros_like(vector)
     for part in _parts(loss):
         # fused attention kernels have no second derivative
@@ -40,8 +48,18 @@ def hessian_product(loss: Losses, held: HeldWeights, vector: torch.Tensor) -> to
             )
             slope = flat(gradient) @ vector
             if slope.requires_grad:  # else the loss is linear
-                total += flat(torch.autograd.grad(slope, held.parameters, materialize_grads=True))
+                total += _slope_gradient(slope, held)
     return total
+
+
+def _slope_gradient(slope: torch.Tensor, held: HeldWeights) -> torch.Tensor:
+    try:
+        return flat(torch.autograd.grad(slope, held.parameters, materialize_grads=True))
+    except RuntimeError as error:
+        if "derivative for" not in str(error):
+            raise
+        fault = f"cannot be differentiated twice ({str(error).splitlines()[0]})"
+        raise NoSecondDerivativeError("model", fault, "measure no curvature of it") from None
 
 
 def _parts(loss: Losses) -> Sequence[Loss]:

@@ -1,5 +1,6 @@
 """The curvature of the loss: the Hessian's largest eigenvalue and its trace."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,7 @@ from raymed.optim.sharpness.draws import (
     refuse_too_few,
     seeded,
 )
-from raymed.optim.sharpness.weights import held_weights
-
-Imaged = tuple[torch.Tensor, torch.Tensor]
-"""A vector [n] and the Hessian times it."""
+from raymed.optim.sharpness.weights import HeldWeights, held_weights
 
 
 @dataclass(frozen=True)
@@ -41,30 +39,25 @@ def top_eigenvalue(
 ) -> Eigenvalue:
     """Return the largest (not the largest in size) eigenvalue of the loss's Hessian.
 
-    Ends when the residual is at most `tolerance` of the value, or after `iterations` products
-    with the Hessian; the value grows with each. Locally optimal conjugate gradient (Knyazev
-    2001, doi 10.1137/S1064827500366124): as power iteration it keeps few vectors, and it neither
-    mistakes a large negative eigenvalue for the top one nor waits for a gap.
+    Ends when the residual is at most `tolerance` of the value, or after `iterations`; the value
+    grows with each. Takes a Hessian-vector product an iteration, and two more. Locally optimal
+    conjugate gradient (Knyazev 2001, doi 10.1137/S1064827500366124): as power iteration it keeps
+    few vectors, and it does not mistake a large negative eigenvalue for the top one.
     """
     with held_weights(model) as held:
         start = draw_normal(held, seeded(seed))
-        start = start / start.norm()
-        best: Imaged = start, hessian_product(loss, held, start)
-        momentum: Imaged | None = None
-        for done in range(iterations + 1):
-            value = float(best[0] @ best[1])
-            rest = best[1] - value * best[0]
-            residual = float(rest.norm())
-            if residual <= tolerance * abs(value) or done == iterations:
+        best = _imaged(start / start.norm(), loss, held)
+        move: torch.Tensor | None = None
+        done = 0
+        while done < iterations and _residual(best) > tolerance * abs(_value(best)):
+            rest = _orthonormal((best[1] - _value(best) * best[0])[None], [best[:1]])
+            if rest is None:  # what is left is rounding
                 break
-            new = _unit(_without((rest, rest), best))
-            assert new is not None  # its length is the residual
-            basis = [best, (new[0], hessian_product(loss, held, new[0]))]
-            if momentum is not None:
-                momentum = _unit(_without(_without(momentum, basis[0]), basis[1]))
-            basis += [momentum] if momentum is not None else []
-            best, momentum = _best_in(basis)
-    return Eigenvalue(value, residual, done)
+            basis, done = [best, _imaged(rest[0], loss, held)], done + 1
+            move = _orthonormal(move, basis) if move is not None else None
+            best, move = _best_in(basis if move is None else [*basis, move])
+        best = _imaged(best[0], loss, held)  # until here its image was put together from others
+        return Eigenvalue(_value(best), _residual(best), done)
 
 
 def hessian_trace(model: nn.Module, loss: Losses, *, probes: int = 10, seed: int = 0) -> DrawnMean:
@@ -80,36 +73,47 @@ def hessian_trace(model: nn.Module, loss: Losses, *, probes: int = 10, seed: int
         return DrawnMean.of([float(v @ hessian_product(loss, held, v)) for v in vectors])
 
 
-def _best_in(basis: list[Imaged]) -> tuple[Imaged, Imaged]:
-    """Maximise x'Hx over unit x in the span of an orthonormal basis (Rayleigh and Ritz).
+def _imaged(vector: torch.Tensor, loss: Losses, held: HeldWeights) -> torch.Tensor:
+    """Pair a vector with the Hessian times it, [2, n]: a sum of pairs is a pair."""
+    return torch.stack([vector, hessian_product(loss, held, vector)])
 
-    Returns the best vector and the part of it that does not lie along the first of the basis.
+
+def _value(pair: torch.Tensor) -> float:
+    return float(pair[0] @ pair[1])
+
+
+def _residual(pair: torch.Tensor) -> float:
+    return float((pair[1] - _value(pair) * pair[0]).norm())
+
+
+def _best_in(basis: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maximise x'Hx over unit x in the span of orthonormal pairs (Rayleigh and Ritz).
+
+    Returns the best pair and the part of it that does not lie along the first of the basis.
     """
     products = [[float(one[0] @ two[1]) for two in basis] for one in basis]
     small = torch.tensor(products, dtype=torch.float64)
     shares = torch.linalg.eigh((small + small.T) / 2).eigenvectors[:, -1].tolist()
-    moved = _combined(basis[1:], shares[1:])
-    first = _combined(basis[:1], shares[:1])
-    best = _unit((first[0] + moved[0], first[1] + moved[1]))
-    assert best is not None  # its length is 1 but for rounding
-    return best, moved
+    move = torch.zeros_like(basis[0])
+    for share, pair in zip(shares[1:], basis[1:], strict=True):
+        move = move + share * pair
+    best = shares[0] * basis[0] + move
+    return best / best[0].norm(), move
 
 
-def _combined(basis: list[Imaged], shares: list[float]) -> Imaged:
-    sides = [
-        torch.stack([share * each[side] for share, each in zip(shares, basis, strict=True)])
-        for side in (0, 1)
-    ]
-    return sides[0].sum(0), sides[1].sum(0)
+def _orthonormal(pair: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor | None:
+    """Bring a pair, or a vector [1, n] alone, to length 1 and at right angles to a basis.
 
-
-def _without(vector: Imaged, unit: Imaged) -> Imaged:
-    """Take away what lies along a unit vector."""
-    share = vector[0] @ unit[0]
-    return vector[0] - share * unit[0], vector[1] - share * unit[1]
-
-
-def _unit(vector: Imaged) -> Imaged | None:
-    """Bring a vector to length 1; None when it has none."""
-    length = float(vector[0].norm())
-    return (vector[0] / length, vector[1] / length) if length > 0 else None
+    None where it lies within the basis but for rounding, which normalising would blow up.
+    """
+    for _ in range(2):  # the first pass leaves rounding of the size of what it took away
+        length = float(pair[0].norm())
+        if not length > 0:
+            return None
+        pair = pair / length
+        for unit in basis:
+            pair = pair - (pair[0] @ unit[0]) * unit
+        if float(pair[0].norm()) < math.sqrt(torch.finfo(pair.dtype).eps):
+            return None
+    unit_pair: torch.Tensor = pair / pair[0].norm()
+    return unit_pair

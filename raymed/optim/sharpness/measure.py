@@ -1,5 +1,6 @@
 """Every figure of a model's sharpness at once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -7,8 +8,9 @@ from torch import nn
 
 from raymed.optim.sharpness.adaptive import adaptive_sharpness
 from raymed.optim.sharpness.ascent import rho_sharpness
-from raymed.optim.sharpness.derivatives import Losses, loss_value
-from raymed.optim.sharpness.hessian import hessian_trace, top_eigenvalue
+from raymed.optim.sharpness.derivatives import Losses, NoSecondDerivativeError, loss_value
+from raymed.optim.sharpness.draws import DrawnMean
+from raymed.optim.sharpness.hessian import Eigenvalue, hessian_trace, top_eigenvalue
 from raymed.optim.sharpness.noise import Accuracy, accuracy_drop
 from raymed.optim.sharpness.weights import held_weights
 
@@ -19,7 +21,7 @@ class Sharpness:
 
     Sharpness does not reliably predict generalization (Andriushchenko et al. 2023, arXiv
     2302.07011). Rises and the loss are in nats for a cross-entropy; `parameters` counts what was
-    moved.
+    moved. The curvature is None where an operation of the model has no second derivative.
     """
 
     loss: float
@@ -35,10 +37,10 @@ class Sharpness:
     noise_draws: int
     accuracy_drop: float
     accuracy_drop_error: float
-    top_eigenvalue: float
-    top_eigenvalue_residual: float
-    trace: float
-    trace_error: float
+    top_eigenvalue: float | None
+    top_eigenvalue_residual: float | None
+    trace: float | None
+    trace_error: float | None
     trace_probes: int
 
 
@@ -65,8 +67,11 @@ def measure_sharpness(
         at_rest, right = loss_value(loss), accuracy()
         parameters = held.vector.numel()
     drop = accuracy_drop(model, accuracy, sigma=noise, draws=draws, seed=seed)
-    top = top_eigenvalue(model, loss, tolerance=tolerance, iterations=iterations, seed=seed)
-    trace = hessian_trace(model, loss, probes=probes, seed=seed)
+    top: Eigenvalue | None = None
+    trace: DrawnMean | None = None
+    with suppress(NoSecondDerivativeError):
+        top = top_eigenvalue(model, loss, tolerance=tolerance, iterations=iterations, seed=seed)
+        trace = hessian_trace(model, loss, probes=probes, seed=seed)
     return Sharpness(
         loss=at_rest,
         accuracy=right,
@@ -81,9 +86,9 @@ def measure_sharpness(
         noise_draws=draws,
         accuracy_drop=drop.mean,
         accuracy_drop_error=drop.standard_error,
-        top_eigenvalue=top.value,
-        top_eigenvalue_residual=top.residual,
-        trace=trace.mean,
-        trace_error=trace.standard_error,
+        top_eigenvalue=top.value if top else None,
+        top_eigenvalue_residual=top.residual if top else None,
+        trace=trace.mean if trace else None,
+        trace_error=trace.standard_error if trace else None,
         trace_probes=probes,
     )

@@ -3,7 +3,7 @@
 import pytest
 import timm
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call, jacrev
@@ -67,6 +67,7 @@ def test_the_trace_of_the_exact_hessian_is_within_standard_errors() -> None:
     assert found.draws == 400
 
 
+@example(curvatures=[-19.0, 0.0], seed=25158)  # rounding, normalised, once grew to 1e18
 @given(
     curvatures=st.lists(st.floats(-100, 100), min_size=1, max_size=12),
     seed=st.integers(0, 2**31 - 1),

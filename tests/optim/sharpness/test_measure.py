@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from raymed.errors import InputError
 from raymed.optim.sharpness import (
+    NoSecondDerivativeError,
     accuracy_drop,
     adaptive_sharpness,
     hessian_trace,
@@ -122,3 +123,16 @@ def test_all_figures_are_those_of_the_single_measures_and_plain_json() -> None:
     assert found.accuracy_drop == 0
     again = json.loads(json.dumps(asdict(found), allow_nan=False))
     assert type(found)(**again) == found
+
+
+def test_without_a_second_derivative_only_the_curvature_is_missing() -> None:
+    """PyTorch knows none of hardsigmoid, which MobileNetV3 is made of."""
+    torch.manual_seed(0)
+    model, batch = nn.Sequential(nn.Linear(3, 4), nn.Hardsigmoid(), nn.Linear(4, 1)), torch.ones(3)
+    with pytest.raises(NoSecondDerivativeError, match="hardsigmoid"):
+        hessian_trace(model, lambda: model(batch).square().sum())
+
+    found = measure_sharpness(model, lambda: model(batch).square().sum(), lambda: 1.0)
+
+    assert (found.top_eigenvalue, found.trace, found.trace_error) == (None, None, None)
+    assert found.one_step > 0
