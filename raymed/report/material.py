@@ -10,6 +10,7 @@ import pandas as pd
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.runs import RunFolder
 
 SCHEMA = 1
@@ -67,6 +68,7 @@ class Material:
     experiment: str  # YAML
     rows: tuple[Row, ...]
     curves: tuple[Curves, ...]
+    sharpness: tuple[MemberSharpness, ...] = ()  # empty where it was not measured
 
     @property
     def patients_declared(self) -> bool:
@@ -108,12 +110,14 @@ def read_material(run: RunFolder) -> Material:
             f"no meta-learner is named {metrics['chosen']!r}",
             "run raymed build again",
         )
+    members = {row.name: str(row.facts["id"]) for row in rows if row.kind == "member"}
     return Material(
         metrics=metrics,
         audit=read_json(_there(run.audit_file)),
         experiment=_there(run.experiment_file).read_text(encoding="utf-8"),
         rows=rows,
         curves=tuple(_curves(run, row, metrics["folds"]) for row in rows if row.kind == "member"),
+        sharpness=read_sharpness(run, members),
     )
 
 

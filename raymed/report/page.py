@@ -14,6 +14,7 @@ from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
 from raymed.report.reliability import reliability_figure
+from raymed.report.surfaces import surface_figures
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
 
@@ -58,6 +59,7 @@ def _figures(material: Material) -> dict[str, Any]:
             if (scores := view.scores(chosen)) is not None
         ],
         "training": [figure for figure in training if figure is not None],
+        "surfaces": surface_figures(material.sharpness),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 
