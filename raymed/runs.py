@@ -181,6 +181,11 @@ class MemberFolder:
         """Give the folder of one fold."""
         return self.path / f"fold-{fold}"
 
+    @property
+    def sharpness_file(self) -> Path:
+        """The sharpness of its first fold's model, where it was measured."""
+        return self.path / "sharpness.json"
+
     def start_attempt(self, fold: int) -> Path:
         """Make the folder of one more try at a fold; only the try that DONE names counts."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")

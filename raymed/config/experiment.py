@@ -1,14 +1,16 @@
 """One YAML file is one `Experiment`."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
 from raymed.config.strict import RelativePath, Strict
+from raymed.errors import did_you_mean
 
 
 class Ensemble(Strict):
@@ -24,9 +26,19 @@ class Ensemble(Strict):
 
 
 class Evaluate(Strict):
-    """How figures get their intervals."""
+    """How figures get their intervals, and which diagnostics are measured."""
 
     draws: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of patients")
+    sharpness: bool = Field(
+        False,
+        description="measure each member's sharpness for the report: hundreds of passes over a "
+        "few held-out samples; a diagnostic, it selects nothing",
+    )
+    surfaces: tuple[str, str] | None = Field(
+        None,
+        description="the two members whose loss surfaces stand side by side; default: the first "
+        "two that are no probes",
+    )
 
 
 class Cluster(Strict):
@@ -68,3 +80,22 @@ class Experiment(Strict):
     ensemble: Ensemble = Ensemble()
     evaluate: Evaluate = Evaluate()
     cluster: Cluster = Cluster()
+
+    @model_validator(mode="after")
+    def _surfaces_are_of_two_members(self) -> Self:
+        named = self.evaluate.surfaces or ()
+        for name in named:
+            if name not in self.recipes:
+                hint = did_you_mean(name, self.recipes) or "name two recipes"
+                raise ValueError(f"evaluate.surfaces: no recipe is named {name!r}; {hint}")
+        if len(set(named)) < len(named):
+            raise ValueError("evaluate.surfaces: a name stands twice; name two recipes")
+        return self
+
+    def surfaces_among(self, complete: Collection[str]) -> tuple[str, ...]:
+        """Choose, among complete members, the two at most whose loss surfaces are shown."""
+        if self.evaluate.surfaces is not None:
+            return tuple(name for name in self.evaluate.surfaces if name in complete)
+        names = [name for name in self.recipes if name in complete]
+        whole = [name for name in names if not self.recipes[name].is_probe]
+        return tuple((whole or names)[:2])

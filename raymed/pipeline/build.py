@@ -14,8 +14,10 @@ from raymed.pipeline.members import Member, check_recipes, finish_member, plan_m
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
-from raymed.pipeline.stacking import join_oof, stack_and_report
+from raymed.pipeline.sharpness import measure_members
+from raymed.pipeline.stacking import join_oof, stack_and_score
 from raymed.pipeline.training import train_members
+from raymed.report import write_report
 from raymed.runs import RunFolder, now
 
 
@@ -70,7 +72,7 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     _refuse_too_few(experiment, folder, complete, failed)
     yield Stage("joining out-of-fold predictions")
     oof = join_oof(folder, complete, prepared)
-    yield from stack_and_report(
+    yield from stack_and_score(
         experiment,
         folder,
         prepared,
@@ -79,6 +81,9 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
         failed,
         {**vars(placement), "started": started, "clock": clock},
     )
+    yield from measure_members(experiment, complete, prepared, placement.device)
+    yield Stage("writing the report")
+    write_report(folder)
     return Built(folder, read_json(folder.metrics_file), failed)
 
 

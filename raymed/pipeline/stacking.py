@@ -1,4 +1,4 @@
-"""The build's end: out-of-fold rows joined, the stack fitted, scored and reported."""
+"""Out-of-fold rows joined, the stack fitted and scored."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,6 @@ from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scores import score_run
-from raymed.report import write_report
 from raymed.runs import RunFolder
 
 
@@ -24,7 +23,7 @@ def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofT
     return oof
 
 
-def stack_and_report(
+def stack_and_score(
     experiment: Experiment,
     run: RunFolder,
     prepared: Prepared,
@@ -33,14 +32,14 @@ def stack_and_report(
     failed: dict[str, str],
     machine: dict[str, Any],
 ) -> Iterator[Event]:
-    """Fit, score and describe the stack, unless it stands already for these very rows."""
+    """Fit and score the stack, unless it stands already for these very rows."""
     facts = [
         oof.table.schema.metadata[b"members"].decode(),
         prepared.manifest.content,
         prepared.folds.content,
         sorted(failed.items()),
         experiment.ensemble.model_dump(),
-        experiment.evaluate.model_dump(),
+        experiment.evaluate.model_dump(exclude={"sharpness", "surfaces"}),  # diagnostics
     ]
     about = digest(facts)
     scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
@@ -58,5 +57,3 @@ def stack_and_report(
         write_stack(stack, run.stack_folder)
         metrics = score_run(experiment, prepared, complete, oof, candidates, stack, failed, machine)
         write_json(run.metrics_file, {"about": about, **metrics})
-    yield Stage("writing the report")
-    write_report(run)

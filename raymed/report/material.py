@@ -10,6 +10,7 @@ import pandas as pd
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.runs import RunFolder
 
 SCHEMA = 1
@@ -80,6 +81,7 @@ class Material:
     rows: tuple[Row, ...]
     curves: tuple[Curves, ...]
     moved: tuple[Moved, ...]
+    sharpness: tuple[MemberSharpness, ...] = ()  # empty where it was not measured
 
     @property
     def patients_declared(self) -> bool:
@@ -129,6 +131,7 @@ def read_material(run: RunFolder) -> Material:
         rows=rows,
         curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
+        sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
     )
 
 

@@ -15,6 +15,7 @@ from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
 from raymed.report.movement import movement_figure
 from raymed.report.reliability import reliability_figure
+from raymed.report.surfaces import surface_figures
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
 
@@ -60,6 +61,7 @@ def _figures(material: Material) -> dict[str, Any]:
         ],
         "training": [figure for figure in training if figure is not None],
         "movement": movement_figure(material.moved),
+        "surfaces": surface_figures(material.sharpness),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 

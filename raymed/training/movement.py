@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 
-from raymed.errors import InputError
 from raymed.models import Classifier, layer_groups
 from raymed.training.optimizer_state import TensorState
 
@@ -61,16 +60,8 @@ def model_movement(model: Classifier, first: TensorState | None) -> list[GroupMo
 
 
 def named_groups(model: Classifier) -> list[NamedGroup]:
-    """Name a model's layer groups: stem, what the modules between are called, head.
-
-    A model that names no groups has two: body and head.
-    """
-    try:
-        groups = layer_groups(model)
-    except InputError:
-        names = [name for name, _ in model.named_parameters()]
-        head = [name for name in names if name.startswith(f"{HEAD}.")]
-        return [(BODY, [name for name in names if name not in head]), (HEAD, head)]
+    """Name a model's layer groups: stem, what the modules between are called, head."""
+    groups = layer_groups(model)
     new = set(model.new_parameters())
     between = [
         (NEW if new.issuperset(names) else _common_place(names) or f"group {at}", names)

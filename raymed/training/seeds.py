@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT = range(4)
+FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS = range(5)
 
 
 def derive_seed(seed: int, *keys: int) -> int:

@@ -170,3 +170,17 @@ def test_relative_paths_start_at_the_file_and_not_at_the_working_folder(
     assert experiment.data.folds.file == Path("/abs/f.csv")
     assert experiment.recipes["one"].pretrained.file == tmp_path / "w.pth"
     assert experiment.cluster.cache_folder == Path("/home/someone/cache")
+
+
+def test_surfaces_are_those_named_else_the_first_two_that_are_no_probes(read) -> None:
+    head = "phases: [{train: head, epochs: 1, lr: 1}]"
+    text = (
+        "name: toy\ndata: {source: scans, patients: none}\ndefaults: {model: resnet10t}\n"
+        f"recipes: {{p: {{{head}}}, q: {{{head}}}, a: {{}}, b: {{}}, c: {{}}}}\n"
+    )
+    default, named = read(text=text), read("evaluate.surfaces=[c, p]", text=text)
+    assert default.surfaces_among("pqabc") == ("a", "b")
+    assert default.surfaces_among("pqbc") == ("b", "c")  # a failed
+    assert default.surfaces_among("pq") == ("p", "q")
+    assert named.surfaces_among("pqabc") == ("c", "p")
+    assert named.surfaces_among("pqab") == ("p",)

@@ -150,3 +150,17 @@ def test_equal_recipes_have_equal_hashes(read) -> None:
     assert first == second
     assert hash(first) == hash(second)
     assert hash(first) != hash(read("recipes.one.size=96").recipes["one"])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("[one, oen]", "evaluate.surfaces: no recipe is named 'oen'; did you mean 'one'?"),
+        ("[one, one]", "evaluate.surfaces: a name stands twice"),
+        ("[one]", "evaluate.surfaces.1: is missing"),
+    ],
+)
+def test_surfaces_are_of_two_recipes(read, names: str, said: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read(f"evaluate.surfaces={names}")
+    assert said in str(refusal.value)

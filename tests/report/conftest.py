@@ -1,6 +1,7 @@
 """A toy run folder: real scores of made-up predictions, made-up audit and epochs."""
 
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import pytest
 from raymed.config import parse_experiment, write_experiment
 from raymed.evaluation import class_prior, score
 from raymed.files import mark_complete, write_json, write_text
+from raymed.optim.sharpness import LossLine, LossPlane, Sharpness
 from raymed.runs import FOLD_FILES, RunFolder
 
 CLASSES = ["glioma", "meningioma", "<i>no tumour</i> & co"]
@@ -208,3 +210,51 @@ def _complete_fold(run: RunFolder, id_: str, fold: int, probe: bool) -> None:
     files = [f"{attempt.name}/{name}" for name in FOLD_FILES]
     moved = _moved(fold, probe)
     mark_complete(member.fold(fold), files, attempt=attempt.name, moved=moved)
+
+
+def _sharpness(height: float, trained: str) -> dict[str, Any]:
+    """A bowl: the loss is 0.5 + height r^2; every other figure is its place among the fields."""
+    figures = {field.name: at + 0.5 for at, field in enumerate(fields(Sharpness))}
+    whole = ("parameters", "steps", "noise_draws", "trace_probes")
+    figures |= {name: round(figures[name]) for name in whole} | {"loss": 0.5}
+
+    def loss(alpha: float, beta: float = 0.0) -> float:
+        return 0.5 + height * (alpha**2 + beta**2)
+
+    line = tuple(step / 10 for step in range(-10, 11))
+    grid = tuple(step / 5 for step in range(-5, 6))
+    plane = tuple(tuple(loss(alpha, beta) for alpha in grid) for beta in grid)
+    return {
+        "about": "x",
+        "fold": 0,
+        "sample_ids": ["a", "b", "c"],
+        "trained": trained,
+        "figures": figures,
+        "line": asdict(LossLine(line, tuple(loss(alpha) for alpha in line))),
+        "plane": asdict(LossPlane(grid, grid, plane)),
+    }
+
+
+@pytest.fixture
+def measure(make_run: Callable[..., RunFolder]) -> Callable[..., RunFolder]:
+    """Fill a run folder whose three members were measured."""
+
+    def make(asked: bool = True, **options: Any) -> RunFolder:
+        run = make_run(**options)
+        experiment = run.experiment()
+        recipe = experiment.recipes["tuned-lite0"]
+        changed = experiment.model_copy(
+            update={
+                "recipes": dict.fromkeys(MEMBERS, recipe),
+                "evaluate": experiment.evaluate.model_copy(
+                    update={"sharpness": asked, "surfaces": ("tuned-lite0", "scratch-tiny")}
+                ),
+            }
+        )
+        write_text(run.experiment_file, write_experiment(changed))
+        for at, (id_, _, probe, _) in enumerate(MEMBERS.values()):
+            stored = _sharpness(2.0 + at, "head" if probe else "all")
+            write_json(run.member(id_).sharpness_file, stored)
+        return run
+
+    return make

@@ -20,8 +20,14 @@ QUIET = (
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-def test_a_browser_draws_every_figure(make_run: Callable[..., RunFolder], tmp_path: Path) -> None:
-    page = write_report(make_run())
+@pytest.mark.parametrize("surfaces", [False, True])
+def test_a_browser_draws_every_figure(
+    make_run: Callable[..., RunFolder],
+    measure: Callable[..., RunFolder],
+    tmp_path: Path,
+    surfaces: bool,
+) -> None:
+    page = write_report(measure() if surfaces else make_run())
     assert CHROMIUM is not None
     options = [option.replace("+", " ") for option in QUIET.split()]
     profile = f"--user-data-dir={tmp_path / 'profile'}"
@@ -36,7 +42,8 @@ def test_a_browser_draws_every_figure(make_run: Callable[..., RunFolder], tmp_pa
     assert error is None, error
     assert 'data-figures="drawn"' in shown
     figures = shown.split('<div class="plot js-plotly-plot"')[1:]
-    # 2 intervals; a reliability in each of 4 views; 3 members' curves; the movement; the leak.
-    assert len(figures) == 2 + 4 + 3 + 1 + 1
+    # 2 intervals; a reliability in each of 4 views; 3 members' curves; the movement; the leak;
+    # 2 squares, a line.
+    assert len(figures) == 2 + 4 + 3 + 1 + 1 + (3 if surfaces else 0)
     for figure in figures:
         assert 'class="main-svg"' in figure.partition("</figure>")[0]

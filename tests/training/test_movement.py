@@ -74,13 +74,6 @@ def test_groups_are_called_after_their_modules(model: str, names: list[str]) -> 
     assert (groups[-2][0] == "new layers") == (hybrid is not None)
 
 
-def test_a_model_without_groups_is_a_body_and_a_head() -> None:
-    model = build_classifier(Recipe(model="pit_ti_224", pretrained="none", size=64), 3)
-    (body, names), (head, last) = named_groups(model)
-    assert (body, head, last) == ("body", "head", ["head.weight", "head.bias"])
-    assert sorted([*names, *last]) == sorted(name for name, _ in model.named_parameters())
-
-
 def test_a_frozen_group_moved_by_exactly_zero(recipe: Make, run: Make) -> None:
     *body, head = run(recipe(phases=(HEAD,))).moved
     assert len(body) > 3
