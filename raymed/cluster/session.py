@@ -9,10 +9,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from raymed.errors import EngineError, InputError
+
+_log = logging.getLogger(__name__)
 
 _PREFIX = "raymed-"
 _SETTINGS = {
@@ -44,14 +47,15 @@ def embedded_ray(cpus: int, gpus: int, log_folder: Path) -> Iterator[Path]:
                 "this process", "is connected to a Ray already", "call ray.shutdown() first"
             )
         _remove_leftovers()
-        try:
-            _start(cpus, gpus, folder, log_folder)
-            _hide_token()
-            yield folder / "scratch"
-        finally:
-            ray.shutdown()
-            _keep_logs(folder, log_folder)
-            shutil.rmtree(folder, ignore_errors=True)
+        with _quiet_raylet():
+            try:
+                _start(cpus, gpus, folder, log_folder)
+                _hide_token()
+                yield folder / "scratch"
+            finally:
+                ray.shutdown()
+                _keep_logs(folder, log_folder)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(cpus: int, gpus: int, folder: Path, log_folder: Path) -> None:
@@ -78,6 +82,23 @@ def _start(cpus: int, gpus: int, folder: Path, log_folder: Path) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def _quiet_raylet() -> Iterator[None]:
+    """Log what the raylet tells the driver: Ray prints it, whatever `log_to_driver` says."""
+    from ray._private import worker
+
+    printing = worker.print_to_stdstream
+
+    def log(data: Mapping[str, Any], ignore_prefix: bool) -> None:
+        _log.info("\n".join(data["lines"]))
+
+    worker.print_to_stdstream = log
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printing
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
 from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
 from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
-from raymed.config.phases import Phase
+from raymed.config.phases import Phase, progressive_phases
 from raymed.config.reading import (
     json_schema,
     parse_experiment,
@@ -39,6 +39,7 @@ __all__ = [
     "TestShare",
     "json_schema",
     "parse_experiment",
+    "progressive_phases",
     "read_experiment",
     "write_experiment",
 ]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -84,27 +85,35 @@ class Phase(Strict):
         return self.ratio != 1 or (self.factor or 1) != 1 or self.unfreeze
 
 
-_FROM_SCRATCH: tuple[dict[str, Any], ...] = (
-    {"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1},
-)
-_PROGRESSIVE: tuple[dict[str, Any], ...] = (
-    {"train": "head", "epochs": 5, "lr": 1e-3},
-    {"train": "all", "epochs": 10, "lr": 1e-4, "ratio": 0.01, "warmup": 0.1},
-    {"train": "all", "epochs": 15, "lr": 1e-5},
-)
+def progressive_phases(
+    base_lr: float = 1e-4, epochs: Sequence[int] = (5, 10, 15)
+) -> tuple[Phase, ...]:
+    """Give the three phases: the head, all layers at discriminative rates, all at a low one.
+
+    The head learns at 10 * `base_lr`, then all layers at `base_lr` falling to a hundredth of it
+    at the stem, at last all at a tenth of it (ULMFiT, Howard and Ruder 2018, arXiv 1801.06146).
+    """
+    head, discriminative, low = epochs
+    return (
+        Phase(train="head", epochs=head, lr=10 * base_lr),
+        Phase(train="all", epochs=discriminative, lr=base_lr, ratio=0.01, warmup=0.1),
+        Phase(train="all", epochs=low, lr=base_lr / 10),
+    )
 
 
-def usual_phases(*, scratch: bool, hybrid: bool) -> tuple[dict[str, Any], ...]:
-    """Give the phases of a recipe that names none.
+def usual_phases(*, scratch: bool, hybrid: bool) -> tuple[Phase, ...]:
+    """Give the phases of a recipe that names none: all layers at once from scratch, or progressive.
 
-    From scratch all layers at once; pretrained, the head first, all layers at discriminative
-    rates, all layers at a low one. A hybrid's CNN learns at the rates it would have alone.
+    A hybrid's CNN learns at the rates it would have alone.
     """
     if scratch:
-        return tuple({**p, "new_layers": 1.0} for p in _FROM_SCRATCH) if hybrid else _FROM_SCRATCH
+        return (Phase(epochs=20, lr=1e-3, warmup=0.1, new_layers=1.0 if hybrid else 10.0),)
+    phases = progressive_phases()
     if not hybrid:
-        return _PROGRESSIVE
-    return tuple({**p, "lr": p["lr"] * (10 if p["train"] == "all" else 1)} for p in _PROGRESSIVE)
+        return phases
+    return tuple(
+        p if p.train == "head" else p.model_copy(update={"lr": p.lr * p.new_layers}) for p in phases
+    )
 
 
 def share_budget(phases: Any, budget: Any) -> Any:

@@ -1,7 +1,8 @@
 """Training: one recipe on one fold, as a generator that reports; and loaders of your own."""
 
+from raymed.config import progressive_phases
 from raymed.training.features import compute_features, feature_file
-from raymed.training.fine_tuner import ProgressiveFineTuner, progressive_phases
+from raymed.training.fine_tuner import ProgressiveFineTuner
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
 from raymed.training.movement import GroupMoved

@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import recall_score
 from torch import nn
 
-from raymed.config import Optimizer, Phase, Sam
+from raymed.config import Optimizer, Phase, Sam, progressive_phases
 from raymed.errors import InputError, TrainingError
 from raymed.files import whole_file
 from raymed.losses import cross_entropy
@@ -33,20 +33,6 @@ class Batches(Protocol):
     def __len__(self) -> int:
         """Count them."""
         ...
-
-
-def progressive_phases(base_lr: float, epochs: Sequence[int] = (5, 10, 15)) -> tuple[Phase, ...]:
-    """Give the three phases: the head, all layers at discriminative rates, all at a low one.
-
-    The head learns at 10 * `base_lr`, then all layers at `base_lr` falling to a hundredth of it
-    at the stem, at last all at a tenth of it (ULMFiT, Howard and Ruder 2018, arXiv 1801.06146).
-    """
-    head, discriminative, low = epochs
-    return (
-        Phase(train="head", epochs=head, lr=10 * base_lr),
-        Phase(train="all", epochs=discriminative, lr=base_lr, ratio=0.01, warmup=0.1),
-        Phase(train="all", epochs=low, lr=base_lr / 10),
-    )
 
 
 class ProgressiveFineTuner:

@@ -101,9 +101,11 @@ def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
     done = {path: path.stat().st_mtime_ns for path in markers(run)}
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as second:
-        _, err = second.communicate(timeout=500)
+        out, err = second.communicate(timeout=500)
 
     assert second.returncode == 0, err
+    assert err == b""
+    assert b"raylet" not in out  # Ray's chatter is in the log
     assert (run / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()
     assert done.items() <= {path: path.stat().st_mtime_ns for path in markers(run)}.items()
     assert processes_of(first.pid) + processes_of(second.pid) == []

@@ -34,10 +34,13 @@ def one_rank(rank: int, place: Path) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.parametrize("sam", ["none", {"synchronised": True, "rho": 0.5}])
 def test_two_processes_give_the_predictions_of_one(
-    toy: Any, recipe: Make, run: Make, tmp_path: Path
+    toy: Any, recipe: Make, run: Make, tmp_path: Path, sam: Any
 ) -> None:
     """18 rows in batches of 7, 7 and 4: shares of 4 and 3 are weighed by what they hold.
+
+    So is the climb of SAM, where both climb along their mean gradient.
 
     Without augmentation and dropout, with BatchNorm frozen, only the order of sums differs.
     """
@@ -47,6 +50,7 @@ def test_two_processes_give_the_predictions_of_one(
         workers=2,
         freeze_batchnorm=True,
         class_weights="balanced",
+        sam=sam,
     )
     (tmp_path / "attempt").mkdir()
     (tmp_path / "plan").write_bytes(pickle.dumps((plan, toy.samples, toy.images)))
