@@ -45,7 +45,7 @@ def write_rates_page(
         )
     words = "the loss never falls: no rate is suggested"
     if suggested is not None:
-        words = f"suggested: {suggested:.1e}, where the running mean falls fastest"
+        words = f"suggested: {suggested:.1e}, a tenth of where the running mean is least"
         figure.add_vline(x=suggested, line={"color": VERMILION, "dash": "dash"})
     figure.update_layout(
         title={"text": f"Learning rate range test: {plain(title, 80)}<br><sub>{words}</sub>"},

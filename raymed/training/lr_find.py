@@ -75,19 +75,11 @@ def rate_range(
 
 
 def suggest_rate(points: Sequence[RatePoint]) -> float | None:
-    """Suggest the rate at which the smoothed loss falls fastest; None where it never falls.
+    """Suggest a tenth of the rate at which the smoothed loss is least; None where it never falls.
 
-    Only the stretch before the least loss counts; slopes are over the logarithm of the rate.
+    Where training still gains most it is about to break, so the least itself is too high.
     """
-    if len(points) < 3:
+    least = min(points, key=lambda point: point.smoothed, default=None)
+    if least is None or least is points[0]:
         return None
-    least = min(range(len(points)), key=lambda at: points[at].smoothed)
-    slopes = [
-        (points[at + 1].smoothed - points[at - 1].smoothed)
-        / math.log(points[at + 1].lr / points[at - 1].lr)
-        for at in range(1, max(2, least))
-        if at + 1 < len(points)
-    ]
-    if not slopes or min(slopes) >= 0:
-        return None
-    return points[1 + slopes.index(min(slopes))].lr
+    return least.lr / 10
