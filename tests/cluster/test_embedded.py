@@ -34,6 +34,10 @@ class Toy:
             raise TrainingError("the loss became nan")
         if self.fault == "bug":
             raise KeyError("forgotten")
+        if self.name == "where":
+            import raymed
+
+            return f"{sys.executable} {raymed.__file__}"
         return f"{self.name} is done"
 
 
@@ -55,7 +59,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", params=["workers", pytest.param("train", marks=pytest.mark.slow)])
 def events(session: Path, request: pytest.FixtureRequest) -> list[Any]:
-    """What an engine says of six units: two go wrong, one waits for the first, one is given up."""
+    """What an engine says of its units: two go wrong, one waits for the first, one is given up."""
     from raymed.cluster import Finished, run_units, start_engine
 
     late = ("waits", "dropped")
@@ -65,6 +69,7 @@ def events(session: Path, request: pytest.FixtureRequest) -> list[Any]:
         Toy("raises", fault="raise"),
         Toy("bug", fault="bug"),
         Toy("free"),
+        Toy("where"),
         Toy("dropped"),
     ]
     said: list[Any] = []
@@ -96,6 +101,13 @@ def test_every_report_of_a_unit_arrives_and_then_its_end(events: list[Any]) -> N
 
 def test_a_unit_works_with_one_thread(events: list[Any]) -> None:
     assert {event.progress.images_per_second for event in of(events, "free")[:3]} == {1}
+
+
+def test_a_worker_runs_the_drivers_own_interpreter_and_code(events: list[Any]) -> None:
+    """Also under `uv run`, where Ray would pack the folder and build an environment of its own."""
+    import raymed
+
+    assert of(events, "where")[-1].result == f"{sys.executable} {raymed.__file__}"
 
 
 def test_a_unit_that_raises_fails_alone_with_its_reason_and_trace(events: list[Any]) -> None:
