@@ -76,14 +76,14 @@ def test_rates_follow_the_schedule_of_the_phase(
     )
     optimizers: list[torch.optim.Optimizer] = []
     own = trainer(plan)
-    enter = type(own)._enter
+    enter = type(own).enter
 
     def remember(*args: Any) -> torch.optim.Optimizer:
         optimizers.append(enter(*args))
         return optimizers[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(own), "_enter", remember)
+        patch.setattr(type(own), "enter", remember)
         list(own.train(model))
     # cosine at 0, 1/3 and 2/3 of its way: 1, 0.75, 0.25
     assert used == pytest.approx([1e-3 / 3, 2e-3 / 3, 1e-3, 1e-3, 0.75e-3, 0.25e-3])
