@@ -156,10 +156,8 @@ class Trainer:
             outcome = take_step(optimizer, loss, self.recipe, behind)
             refused = 0 if outcome.stepped else refused + 1
             if refused > self._patience or refused == len(batches):
-                raise TrainingError(
-                    f"the loss became {outcome.loss} in phase {index + 1}, epoch {number + 1}, "
-                    f"step {step + 1} at lr {phase.lr:g}; lower the rate, or clip"
-                )
+                place = f"phase {index + 1}, epoch {number + 1}, step {step + 1}"
+                raise _not_finite(outcome.loss, place, phase)
             if outcome.stepped:
                 loss_sum += outcome.loss * len(rows)
                 hits, images = hits + outcome.correct, images + len(rows)
@@ -200,3 +198,9 @@ class Trainer:
             self.ranks,
             len(batch_rows),
         )
+
+
+def _not_finite(loss: float, place: str, phase: Phase) -> TrainingError:
+    return TrainingError(
+        f"the loss became {loss} in {place} at lr {phase.lr:g}; lower the rate, or clip"
+    )
