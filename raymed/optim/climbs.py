@@ -4,7 +4,7 @@ Works on lists of tensors at once (foreach), never parameter by parameter.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ Groups = Sequence[dict[str, Any]]
 """Parameter groups of an optimizer, each with its `rho`."""
 
 _MOMENTA = ("exp_avg", "momentum_buffer")
+_CACHED = 2**18  # elements; three lists of them fit a core's cache
 
 
 def adaptive_direction(weights: Tensors, gradients: Tensors, eta: float) -> tuple[Tensors, float]:
@@ -82,17 +83,33 @@ class Climb:
     ) -> None:
         if norm == 0 or not math.isfinite(norm):
             return
-        missing = [p for p in weights if p not in self._copies or self._copies[p].shape != p.shape]
-        self._copies |= {parameter: torch.empty_like(parameter) for parameter in missing}
-        torch._foreach_copy_([self._copies[parameter] for parameter in weights], list(weights))
+        copies = [self._copy_of(parameter) for parameter in weights]
         self._away = weights
-        for rho in dict.fromkeys(rhos):
-            chosen = [index for index, own in enumerate(rhos) if own == rho]
+        for start, end in _runs(rhos, weights):
+            torch._foreach_copy_(copies[start:end], list[torch.Tensor](weights[start:end]))
             torch._foreach_add_(
-                [weights[index] for index in chosen],
-                [direction[index] for index in chosen],
-                alpha=rho / norm,
+                list[torch.Tensor](weights[start:end]),
+                direction[start:end],
+                alpha=rhos[start] / norm,
             )
+
+    def _copy_of(self, parameter: nn.Parameter) -> torch.Tensor:
+        copy = self._copies.get(parameter)
+        if copy is None or copy.shape != parameter.shape:
+            copy = self._copies[parameter] = torch.empty_like(parameter)
+        return copy
+
+
+def _runs(rhos: list[float], weights: list[nn.Parameter]) -> Iterator[tuple[int, int]]:
+    """Cut into runs of one rho, on a CPU so short that what is copied is still in its cache."""
+    start = size = 0
+    for index, (rho, weight) in enumerate(zip(rhos, weights, strict=True)):
+        full = size > _CACHED and weight.device.type == "cpu"
+        if index and (rho != rhos[start] or full):
+            yield start, index
+            start, size = index, 0
+        size += weight.numel()
+    yield start, len(weights)
 
 
 def _listed(groups: Groups, wanted: Any) -> tuple[list[float], list[nn.Parameter]]:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from raymed.optim import SAM, sam_step
+
 Weights = dict[str, torch.Tensor]
 Train = Callable[..., Weights]
 
@@ -52,6 +54,34 @@ def weights(net: nn.Module) -> Weights:
 def same(left: Weights, right: Weights) -> bool:
     """Whether two networks are the same to the last bit."""
     return all(torch.equal(left[name], right[name]) for name in left)
+
+
+def textbook(net: nn.Module, batches: Any, optimizer: SAM) -> None:
+    """The loop that everybody writes."""
+    for batch in batches:
+        loss_of(net, batch).backward()
+        optimizer.first_step(zero_grad=True)
+        loss_of(net, batch).backward()
+        optimizer.second_step(zero_grad=True)
+
+
+def closures(net: nn.Module, batches: Any, optimizer: SAM) -> None:
+    """The loop of optimizers that want a closure."""
+    for batch in batches:
+
+        def closure(batch: Any = batch) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = loss_of(net, batch)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+
+def sam_steps(net: nn.Module, batches: Any, optimizer: SAM) -> None:
+    """The loop that leaves the rest to `sam_step`."""
+    for batch in batches:
+        sam_step(net, optimizer, lambda batch=batch: loss_of(net, batch))  # type: ignore[misc]
 
 
 def by_the_book(

@@ -11,7 +11,7 @@ from torch import nn
 
 from raymed.errors import InputError
 from raymed.optim import SAM
-from tests.optim.conftest import by_the_book, loss_of, same, weights
+from tests.optim.conftest import by_the_book, closures, loss_of, same, textbook, weights
 
 Net = Callable[..., nn.Module]
 BASES = {
@@ -23,27 +23,6 @@ BASES = {
     "RMSprop": (torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.9}),
     "timm's Lamb": (timm.optim.Lamb, {"lr": 0.01}),
 }
-
-
-def textbook(net: nn.Module, batches: Any, optimizer: SAM) -> None:
-    """The loop that everybody writes."""
-    for batch in batches:
-        loss_of(net, batch).backward()
-        optimizer.first_step(zero_grad=True)
-        loss_of(net, batch).backward()
-        optimizer.second_step(zero_grad=True)
-
-
-def closures(net: nn.Module, batches: Any, optimizer: SAM) -> None:
-    for batch in batches:
-
-        def closure(batch: Any = batch) -> torch.Tensor:
-            optimizer.zero_grad()
-            loss = loss_of(net, batch)
-            loss.backward()
-            return loss
-
-        optimizer.step(closure)
 
 
 @pytest.mark.parametrize("loop", [textbook, closures])

@@ -10,57 +10,30 @@ import torch
 from torch import nn
 
 from raymed.optim import SAM, sam_step
-from tests.optim.conftest import by_the_book, loss_of, same, weights
+from tests.optim.conftest import by_the_book, closures, loss_of, sam_steps, same, textbook, weights
 
 Net = Callable[..., nn.Module]
-Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 
-def textbook(model: nn.Module, batches: Batches, **options: Any) -> SAM:
-    """The usual loop, with `model` told to the optimizer."""
-    sam = SAM(model.parameters(), torch.optim.SGD, rho=0.5, model=model, lr=0.1, **options)
-    for batch in batches:
-        loss_of(model, batch).backward()
-        sam.first_step(zero_grad=True)
-        loss_of(model, batch).backward()
-        sam.second_step(zero_grad=True)
-    return sam
+WAYS = pytest.mark.parametrize("loop", [textbook, closures, sam_steps])
 
 
-def closures(model: nn.Module, batches: Batches, **options: Any) -> SAM:
-    sam = SAM(model.parameters(), torch.optim.SGD, rho=0.5, model=model, lr=0.1, **options)
-    for batch in batches:
-
-        def closure(batch: Any = batch) -> torch.Tensor:
-            sam.zero_grad()
-            loss = loss_of(model, batch)
-            loss.backward()
-            return loss
-
-        sam.step(closure)
-    return sam
-
-
-def steps(model: nn.Module, batches: Batches, **options: Any) -> SAM:
-    sam = SAM(model.parameters(), torch.optim.SGD, rho=0.5, lr=0.1, **options)
-    for batch in batches:
-        sam_step(model, sam, lambda batch=batch: loss_of(model, batch))  # type: ignore[misc]
-    return sam
-
-
-WAYS = pytest.mark.parametrize("way", [textbook, closures, steps])
+def take_steps(loop: Any, model: nn.Module, batches: Any) -> None:
+    """Train with an optimizer that was told the model, unless `sam_step` tells it."""
+    told = None if loop is sam_steps else model
+    loop(model, batches, SAM(model.parameters(), torch.optim.SGD, rho=0.5, model=told, lr=0.1))
 
 
 @WAYS
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_batchnorm_learns_its_statistics_from_the_first_pass_only(
-    way: Any, momentum: float | None, net: Net, batches: Any
+    loop: Any, momentum: float | None, net: Net, batches: Any
 ) -> None:
     """Also a cumulative average (momentum None), which setting momentum to 0 would not stop."""
     model, watched = net(batchnorm=True), net(batchnorm=True)
     for each in (model, watched):
         each[1].momentum = momentum  # type: ignore[index]
-    way(model, batches[:1])
+    take_steps(loop, model, batches[:1])
     watched(batches[0][0])  # one forward pass at the first weights
 
     statistics = {k: v for k, v in weights(model).items() if "running" in k or "tracked" in k}
@@ -70,11 +43,11 @@ def test_batchnorm_learns_its_statistics_from_the_first_pass_only(
 
 
 @WAYS
-def test_frozen_batchnorm_stays_frozen_in_both_passes(way: Any, net: Net, batches: Any) -> None:
+def test_frozen_batchnorm_stays_frozen_in_both_passes(loop: Any, net: Net, batches: Any) -> None:
     model = net(batchnorm=True)
     model[1].eval()  # type: ignore[index]
     before = weights(model)
-    way(model, batches)
+    take_steps(loop, model, batches)
 
     after = weights(model)
     assert torch.equal(after["1.running_mean"], before["1.running_mean"])
@@ -82,12 +55,12 @@ def test_frozen_batchnorm_stays_frozen_in_both_passes(way: Any, net: Net, batche
 
 
 @WAYS
-def test_both_passes_draw_the_same_dropout_masks(way: Any, net: Net, batches: Any) -> None:
+def test_both_passes_draw_the_same_dropout_masks(loop: Any, net: Net, batches: Any) -> None:
     model = net(dropout=0.5)
     masks: list[torch.Tensor] = []
     model[2].register_forward_hook(lambda *a: masks.append(a[2].detach() == 0))  # type: ignore[index]
     torch.manual_seed(3)
-    way(model, batches)
+    take_steps(loop, model, batches)
 
     assert len(masks) == 2 * len(batches)
     for first, second in zip(masks[::2], masks[1::2], strict=True):
@@ -98,14 +71,14 @@ def test_both_passes_draw_the_same_dropout_masks(way: Any, net: Net, batches: An
 
 @WAYS
 def test_draws_after_a_step_go_on_where_the_first_pass_left_them(
-    way: Any, net: Net, batches: Any
+    loop: Any, net: Net, batches: Any
 ) -> None:
     model = net(dropout=0.5)
     torch.manual_seed(3)
     model(batches[0][0])
     expected = torch.rand(3)
     torch.manual_seed(3)
-    way(model, batches[:1])
+    take_steps(loop, model, batches[:1])
 
     assert torch.equal(torch.rand(3), expected)
 
@@ -224,10 +197,8 @@ def test_a_compiled_model_takes_the_same_steps(net: Net, batches: Any) -> None:
     """Compiled code reads whether statistics are tracked anew when that changes."""
     plain, model = net(batchnorm=True), net(batchnorm=True)
     compiled = torch.compile(model, backend="aot_eager")
-    steps(plain, batches)
-    sam = SAM(model.parameters(), torch.optim.SGD, rho=0.5, lr=0.1)
-    for batch in batches:
-        sam_step(compiled, sam, lambda batch=batch: loss_of(compiled, batch))  # type: ignore[misc]
+    take_steps(sam_steps, plain, batches)
+    sam_steps(compiled, batches, SAM(model.parameters(), torch.optim.SGD, rho=0.5, lr=0.1))
 
     for key, value in weights(model).items():
         torch.testing.assert_close(value, weights(plain)[key], rtol=1e-10, atol=1e-12)
