@@ -81,6 +81,7 @@ WAYS = (
     Way("MSAM", {"variant": "msam"}, (0.3, 1.0, 3.0)),
     Way("SAM, climb on a quarter of the batch", {"part": 0.25}, SMALL),
     Way("SAM in the last quarter", {"last": 0.25}, SMALL),
+    Way("SAM on a quarter of the batch, last half", {"part": 0.25, "last": 0.5}, SMALL),
 )
 
 

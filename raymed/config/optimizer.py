@@ -16,7 +16,7 @@ class Optimizer(Strict):
     clip: float | None = Field(1.0, gt=0, description="largest global gradient norm")
 
 
-_RHO = {"sam": 0.05, "asam": 1.0, "looksam": 0.1, "msam": 2.0}
+_RHO = {"sam": 0.05, "asam": 1.0, "looksam": 0.1, "msam": 1.0}
 
 
 class Sam(Strict):
@@ -28,7 +28,7 @@ class Sam(Strict):
         "along the momentum, at the cost of a plain step",
     )
     rho: float = Field(
-        0.05, ge=0, description="length of the climb; asam: default 1, looksam: 0.1, msam: 2"
+        0.05, ge=0, description="length of the climb; asam: default 1, looksam: 0.1, msam: 1"
     )
     every: int = Field(1, ge=1, description="looksam: steps from one climb to the next, default 5")
     alpha: float = Field(0.7, ge=0, description="looksam: weight of the reused direction")

@@ -35,9 +35,9 @@ def build_optimizer(
                 decay = recipe.weight_decay if decayed else 0.0
                 settings.append({"params": members, "lr": lr, "base_lr": lr, "weight_decay": decay})
     base: torch.optim.Optimizer = (
-        torch.optim.SGD(settings, lr=phase.lr, momentum=recipe.momentum)
+        torch.optim.SGD(settings, lr=phase.lr, momentum=recipe.momentum, fused=True)
         if recipe.name == "sgd"
-        else torch.optim.AdamW(settings, lr=phase.lr)
+        else torch.optim.AdamW(settings, lr=phase.lr, fused=True)
     )
     return base if sam is None else around(base, sam)
 

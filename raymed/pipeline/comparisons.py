@@ -1,6 +1,7 @@
-"""Paired comparisons: what fine-tuning added to a probe, and stacking to the best member."""
+"""Paired comparisons: what fine-tuning, SAM, a hybrid's Transformer and stacking each added."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ def compare_members(
     """Compare log loss, patient by patient; JSON-ready.
 
     Each member that trains all layers meets the best probe of its own model, or the best of all;
-    the stack, by its cross-fitted rows, meets its best member.
+    one with SAM meets the same recipe without, a hybrid the best of its CNN alone; and the stack,
+    by its cross-fitted rows, meets its best member.
     """
     own = {
         member.name: np.asarray(softmax(oof.logits[:, place].astype(np.float64), axis=1))
@@ -37,27 +39,65 @@ def compare_members(
             "difference": vars(difference),
         }
 
-    rows = []
-    for member, probe in _trained_and_probe(members, losses):
-        scratch = member.recipe.pretrained.source == "none"
-        what = "trained from scratch" if scratch else "fine-tuned"
-        title = f"{what} '{member.name}' against probe '{probe.name}'"
-        meaning = "negative: training all layers helped"
-        rows.append(row(title, own[member.name], own[probe.name], meaning))
+    rows = [
+        row(pair.title, own[pair.ours], own[pair.rival], pair.meaning)
+        for pair in pairs_of(members, losses)
+    ]
     best = min(losses, key=losses.__getitem__)
     title = f"stack ({stack.kind}) against its best member '{best}'"
     return [*rows, row(title, stack.probabilities, own[best], "negative: the stack is better")]
 
 
-def _trained_and_probe(
-    members: Sequence[Member], losses: dict[str, float]
-) -> list[tuple[Member, Member]]:
-    """Pair each member that is no probe with the probe to beat."""
+@dataclass(frozen=True)
+class Pair:
+    """Two members, by name, of which a negative difference in log loss speaks for the first."""
+
+    ours: str
+    rival: str
+    title: str
+    meaning: str
+
+
+def pairs_of(members: Sequence[Member], losses: dict[str, float]) -> list[Pair]:
+    """List which members meet; `losses` holds each one's log loss by its name."""
+    return [
+        *_trained_and_probe(members, losses),
+        *_sam_and_plain(members),
+        *_hybrid_and_cnn(members, losses),
+    ]
+
+
+def _trained_and_probe(members: Sequence[Member], losses: dict[str, float]) -> Iterator[Pair]:
     probes = [member for member in members if member.recipe.is_probe]
-    pairs = []
     for member in members:
         rivals = [probe for probe in probes if probe.recipe.model == member.recipe.model] or probes
-        if not member.recipe.is_probe and rivals:
-            best = min(rivals, key=lambda probe: losses[probe.name])
-            pairs.append((member, best))
-    return pairs
+        if member.recipe.is_probe or not rivals:
+            continue
+        scratch = member.recipe.pretrained.source == "none"
+        what = "trained from scratch" if scratch else "fine-tuned"
+        best = min((probe.name for probe in rivals), key=losses.__getitem__)
+        title = f"{what} '{member.name}' against probe '{best}'"
+        yield Pair(member.name, best, title, "negative: training all layers helped")
+
+
+def _sam_and_plain(members: Sequence[Member]) -> Iterator[Pair]:
+    for member in members:
+        plain = member.recipe.model_copy(update={"sam": None})
+        for rival in members:
+            if member.recipe.sam is not None and rival.recipe == plain:
+                title = f"SAM '{member.name}' against the same without, '{rival.name}'"
+                yield Pair(member.name, rival.name, title, "negative: SAM helped")
+
+
+def _hybrid_and_cnn(members: Sequence[Member], losses: dict[str, float]) -> Iterator[Pair]:
+    for member in members:
+        rivals = [
+            rival.name
+            for rival in members
+            if rival.recipe.model == member.recipe.timm_model and not rival.recipe.is_probe
+        ]
+        if member.recipe.hybrid is None or not rivals:
+            continue
+        best = min(rivals, key=losses.__getitem__)
+        title = f"hybrid '{member.name}' against its CNN alone, '{best}'"
+        yield Pair(member.name, best, title, "negative: the Transformer helped")

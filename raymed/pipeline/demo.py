@@ -25,15 +25,17 @@ _SETTINGS = {
     "recipes": {
         "cnn": {
             "model": "resnet10t",
+            "sam": {"part": 0.25, "last": 0.5},
             "phases": [{"train": "all", "epochs": 10, "lr": 2e-3, "warmup": 0.1}],
         },
         "convnext": {
             "model": "test_convnext",
             "phases": [{"train": "all", "epochs": 20, "lr": 2e-3, "warmup": 0.1}],
         },
-        "transformer": {
-            "model": "test_vit",
-            "phases": [{"train": "all", "epochs": 20, "lr": 1e-3, "warmup": 0.1}],
+        "hybrid": {
+            "model": "hybrid/test_resnet",
+            "hybrid": {"embedding_dim": 128, "heads": 4, "layers": 2},
+            "phases": [{"train": "all", "epochs": 20, "lr": 2e-3, "warmup": 0.1}],
         },
     },
 }

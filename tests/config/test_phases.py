@@ -81,6 +81,6 @@ def test_warm_up_and_the_climb_have_defaults_by_kind() -> None:
     assert warmups == [0.3, 0.1]
     assert Phase(epochs=1, lr=1).warmup == 0
     rhos = [Sam(variant=kind).rho for kind in ("sam", "asam", "looksam", "msam")]
-    assert rhos == [0.05, 1.0, 0.1, 2.0]
+    assert rhos == [0.05, 1.0, 0.1, 1.0]
     assert Sam(variant="looksam").every == 5
     assert Sam(variant="asam", rho=0.5).rho == 0.5

@@ -134,8 +134,7 @@ def test_a_build_told_to_end_stops_cleanly(
 def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
     built: Built, make: Any, tmp_path: Path, engine: str
 ) -> None:
-    experiment = make("cluster.workers=1", f"cluster.engine={engine}")
-    events = build_events(experiment, tmp_path / "run")
+    events = build_events(make(f"cluster.engine={engine}"), tmp_path / "run")
     killed = False
     while True:
         try:
