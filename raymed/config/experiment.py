@@ -16,13 +16,26 @@ from raymed.errors import did_you_mean
 class Ensemble(Strict):
     """How members become a stack."""
 
-    meta_learners: tuple[Literal["mean", "logistic"], ...] = Field(
-        ("mean", "logistic"), min_length=1, description="candidates, simplest first"
+    meta_learners: tuple[
+        Literal["mean", "greedy", "by_class", "logistic", "mlp", "majority"], ...
+    ] = Field(
+        ("mean", "greedy", "by_class", "logistic", "mlp", "majority"),
+        min_length=1,
+        description="candidates, simplest first; majority is a reference and never chosen",
     )
-    logistic_penalty: float = Field(
-        1.0, gt=0, description="L2 strength of the logistic meta-learner, per training patient"
+    penalty: float = Field(
+        1.0, gt=0, description="L2 strength in logistic and by_class, per training patient"
+    )
+    calibration: Literal["temperature", "vector", "none"] = Field(
+        "temperature", description="vector: a scale and a bias a class, which may change the class"
     )
     minimum_members: int = Field(1, ge=1, description="fewer than this and the build fails")
+
+    @model_validator(mode="after")
+    def _one_can_be_chosen(self) -> Self:
+        if set(self.meta_learners) == {"majority"}:
+            raise ValueError("meta_learners: majority is never chosen: add mean")
+        return self
 
 
 class Evaluate(Strict):

@@ -10,10 +10,14 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from raymed.ensemble.meta_learners import Array, MetaLearner, fit_meta_learner
+from raymed.ensemble.calibration import Calibration
+from raymed.ensemble.meta_learners import KINDS, MetaLearner, Settings, fit_meta_learner
+from raymed.ensemble.meta_learners.rows import Array
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 from raymed.files import complete, mark_complete, read_json, whole_file, write_json
+
+_FITTED = "fitted."
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,10 @@ def fit_stack(
     oof: OofTable,
     names: Mapping[str, str],
     classes: tuple[str, ...],
-    penalty: float = 1.0,
+    settings: Settings | None = None,
 ) -> Stack:
     """Fit the chosen meta-learner on all out-of-fold rows."""
-    fitted = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, penalty)
+    fitted = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
     members = {member: names[member] for member in oof.members}
     return Stack(members, classes, int(oof.fold.max()) + 1, fitted)
 
@@ -52,15 +56,22 @@ def write_stack(stack: Stack, folder: Path) -> None:
     """Write stack.json and the meta-learner's weights, then the marker."""
     learner = stack.meta_learner
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"weights": np.ascontiguousarray(learner.weights), "bias": learner.bias}
+    own = {f"{_FITTED}{name}": values for name, values in learner.arrays.items()}
+    calibration = {"scale": learner.calibration.scale, "shift": learner.calibration.bias}
+    arrays = {
+        name: np.ascontiguousarray(values, dtype=np.float64)
+        for name, values in {**own, **calibration, "trust": learner.trust}.items()
+    }
     with whole_file(folder / "weights.safetensors") as temporary:
-        save_file(arrays, temporary)
+        save_file(
+            {k: np.ascontiguousarray(v, dtype=np.float64) for k, v in arrays.items()}, temporary
+        )
     facts = {
         "members": dict(stack.members),
         "classes": list(stack.classes),
         "folds": stack.folds,
         "meta_learner": learner.kind,
-        "temperature": learner.temperature,
+        "temperature": learner.calibration.temperature,
     }
     write_json(folder / "stack.json", facts)
     mark_complete(folder, ["stack.json", "weights.safetensors"])
@@ -73,8 +84,12 @@ def read_stack(folder: Path) -> Stack:
     try:
         facts, arrays = read_json(folder / "stack.json"), load_file(folder / "weights.safetensors")
         learner = MetaLearner(
-            facts["meta_learner"], arrays["weights"], arrays["bias"], facts["temperature"]
+            facts["meta_learner"],
+            {k.removeprefix(_FITTED): v for k, v in arrays.items() if k.startswith(_FITTED)},
+            arrays["trust"],
+            Calibration(arrays["scale"], arrays["shift"]),
         )
+        KINDS[learner.kind]  # one that this version knows
         return Stack(facts["members"], tuple(facts["classes"]), facts["folds"], learner)
     except (OSError, KeyError, SafetensorError) as error:
         raise InputError(str(folder), f"is no stack ({error})", "run raymed build again") from None

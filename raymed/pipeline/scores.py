@@ -13,7 +13,16 @@ from scipy.special import softmax
 
 from raymed.config import Experiment
 from raymed.data.predictions import logits_of
-from raymed.ensemble import Candidate, OofTable, Stack, fit_meta_learner, predict_folds
+from raymed.ensemble import (
+    Candidate,
+    MetaRows,
+    OofTable,
+    Settings,
+    Stack,
+    fit_meta_learner,
+    members_above_prior,
+    predict_folds,
+)
 from raymed.evaluation import class_prior
 from raymed.files import complete
 from raymed.pipeline.comparisons import compare_members
@@ -31,6 +40,7 @@ def score_run(
     members: Sequence[Member],
     oof: OofTable,
     candidates: Sequence[Candidate],
+    settings: Settings,
     stack: Stack,
     failed: Mapping[str, str],
     machine: Mapping[str, Any],
@@ -41,7 +51,7 @@ def score_run(
     declared = manifest.patients_declared
     rows = [_prior_row(scorer, oof, test)]
     rows += _member_rows(scorer, members, oof, test)
-    rows += _meta_learner_rows(scorer, members, oof, candidates, test)
+    rows += _meta_learner_rows(scorer, members, oof, candidates, settings, test)
     people = manifest.table["patient"]
     chosen = next(each for each in candidates if each.kind == stack.meta_learner.kind)
     return {
@@ -77,7 +87,8 @@ def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> di
 def _member_rows(
     scorer: Scorer, members: Sequence[Member], oof: OofTable, test: npt.NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
-    kept = fit_meta_learner("mean", oof.logits, oof.labels, oof.patients).weights > 0
+    kept = members_above_prior(MetaRows.of(oof.logits, oof.labels, oof.patients))
+    kept = kept if kept.any() else ~kept
     rows = []
     for place, member in enumerate(members):
         own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
@@ -105,23 +116,23 @@ def _meta_learner_rows(
     members: Sequence[Member],
     oof: OofTable,
     candidates: Sequence[Candidate],
+    settings: Settings,
     test: npt.NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
     """Score every candidate: cross-fitted on the OOF rows, fitted on all of them for the test."""
-    rows = []
-    penalty = scorer.experiment.ensemble.logistic_penalty
+    rows, names = [], [member.name for member in members]
     for candidate in candidates:
-        fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, penalty)
+        fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, settings)
         on_test = None
         if test.any():
             on_test = predict_folds(fitted, _test_logits(members, test))
-        weights = fitted.member_weights(oof.classes)
         rows.append(
             {
                 "name": candidate.kind,
                 "kind": "meta-learner",
-                "temperature": fitted.temperature,
-                "weights": {m.name: float(w) for m, w in zip(members, weights, strict=True)},
+                "temperature": fitted.calibration.temperature,
+                "weights": dict(zip(names, fitted.member_weights.tolist(), strict=True)),
+                "trust": dict(zip(names, fitted.trust.tolist(), strict=True)),
                 **scorer.row(oof, candidate.probabilities, on_test),
             }
         )

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from raymed.config import Experiment
-from raymed.ensemble import OofTable, choose, cross_fit, fit_stack, join_members, write_stack
+from raymed.ensemble import (
+    OofTable,
+    Settings,
+    choose,
+    cross_fit,
+    fit_stack,
+    join_members,
+    write_stack,
+)
 from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, Stage
@@ -45,15 +53,14 @@ def stack_and_score(
     scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
     if not scored or complete_marker(run.stack_folder) is None:
         yield Stage("fitting and scoring the stack")
-        settings = experiment.ensemble
-        candidates = [
-            cross_fit(kind, oof, settings.logistic_penalty) for kind in settings.meta_learners
-        ]
+        wish = experiment.ensemble
+        settings = Settings(wish.penalty, wish.calibration, experiment.seed)
+        candidates = [cross_fit(kind, oof, settings) for kind in wish.meta_learners]
         chosen = choose(candidates, oof)
         names = {member.id: member.name for member in complete}
-        stack = fit_stack(
-            chosen.kind, oof, names, prepared.manifest.classes, settings.logistic_penalty
-        )
+        stack = fit_stack(chosen.kind, oof, names, prepared.manifest.classes, settings)
         write_stack(stack, run.stack_folder)
-        metrics = score_run(experiment, prepared, complete, oof, candidates, stack, failed, machine)
+        metrics = score_run(
+            experiment, prepared, complete, oof, candidates, settings, stack, failed, machine
+        )
         write_json(run.metrics_file, {"about": about, **metrics})

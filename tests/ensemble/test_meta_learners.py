@@ -1,39 +1,25 @@
-"""Meta-learners: what they compute, and what they must not do."""
+"""Meta-learners: what each kind computes."""
 
 from typing import Any
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
-from raymed.ensemble import MetaLearner, fit_meta_learner, predict_folds
-from raymed.ensemble.meta_learners import fit_temperature, members_above_prior, patient_weights
-
-KINDS = ["mean", "logistic"]
+from raymed.ensemble import MetaRows, Settings, fit_meta_learner, members_above_prior
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_probabilities_are_probabilities(toy: Any, kind: str) -> None:
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1)
-
-    fitted = fit_meta_learner(kind, logits, toy.labels, toy.manifest.patients)
-    probabilities = fitted.probabilities(logits)
-
-    assert probabilities.shape == (len(toy.labels), 3)
-    assert (probabilities >= 0).all()
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+def pair(toy: Any, first: float = 1, second: float = 2) -> np.ndarray:
+    return np.stack([toy.logits(first), toy.logits(second)], axis=1).astype(np.float64)
 
 
 def test_the_mean_is_the_mean_of_probabilities(toy: Any) -> None:
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1)
+    logits = pair(toy)
 
     fitted = fit_meta_learner("mean", logits, toy.labels, toy.manifest.patients)
 
-    np.testing.assert_allclose(fitted.weights, [0.5, 0.5])
-    expected = softmax(logits.astype(np.float64), axis=2).mean(axis=1)
+    np.testing.assert_allclose(fitted.member_weights, [0.5, 0.5])
+    expected = softmax(logits, axis=2).mean(axis=1)
     np.testing.assert_allclose(np.exp(fitted.log_scores(logits)), expected)
 
 
@@ -44,21 +30,74 @@ def test_a_member_no_better_than_the_prior_is_left_out_of_the_mean(toy: Any) -> 
         "mean", np.stack([good, useless], axis=1), toy.labels, toy.manifest.patients
     )
 
-    np.testing.assert_allclose(fitted.weights, [1, 0])
+    np.testing.assert_allclose(fitted.member_weights, [1, 0])
 
 
 def test_an_overconfident_member_is_not_taken_for_a_useless_one(toy: Any) -> None:
-    logits = np.stack([toy.logits(2) * 50, toy.logits(2)], axis=1).astype(np.float64)
-    weights = patient_weights(toy.manifest.patients)
+    logits = np.stack([toy.logits(2) * 50, toy.logits(2)], axis=1)
 
-    assert members_above_prior(logits, toy.labels, weights).all()
+    assert members_above_prior(MetaRows.of(logits, toy.labels, toy.manifest.patients)).all()
+
+
+def test_greedy_selection_takes_each_step_that_lowers_the_loss_most(toy: Any) -> None:
+    """Written down once more, slowly: Caruana's loop over whole distributions."""
+    logits = np.stack([toy.logits(s) for s in (0.5, 1, 1.2)], axis=1).astype(np.float64)
+    own, rows = softmax(logits, axis=2), np.arange(len(toy.labels))
+
+    def loss(chosen: list[int]) -> float:
+        return float(-np.log(own[:, chosen].mean(axis=1)[rows, toy.labels]).mean())
+
+    bag: list[int] = []
+    bags = []
+    for _ in range(50):
+        bag = min(([*bag, member] for member in range(3)), key=loss)
+        bags.append(bag)
+    expected = np.bincount(min(bags, key=loss), minlength=3)
+
+    fitted = fit_meta_learner("greedy", logits, toy.labels, toy.manifest.patients)
+
+    np.testing.assert_allclose(fitted.member_weights, expected / expected.sum())
+
+
+def test_greedy_selection_of_one_good_member_is_that_member(toy: Any) -> None:
+    logits = np.stack([toy.logits(0), toy.logits(4), toy.logits(0)], axis=1)
+
+    fitted = fit_meta_learner("greedy", logits, toy.labels, toy.manifest.patients)
+
+    np.testing.assert_allclose(fitted.member_weights, [0, 1, 0])
+
+
+def test_weights_by_class_find_who_knows_which_class(toy: Any) -> None:
+    """The first member knows class 0 from the rest, the second class 2 from the rest."""
+    truth = np.eye(3)[toy.labels]
+    noise = toy.rng.normal(size=(2, len(truth), 3))
+    first, second = truth * [4, 0, 0] + noise[0], truth * [0, 0, 4] + noise[1]
+    settings = Settings(penalty=0.1)
+
+    fitted = fit_meta_learner(
+        "by_class", np.stack([first, second], 1), toy.labels, toy.manifest.patients, settings
+    )
+
+    assert fitted.trust[0, 0] > 0.6
+    assert fitted.trust[1, 2] > 0.6
+
+
+def test_weights_by_class_are_the_mean_under_a_heavy_penalty(toy: Any) -> None:
+    logits = pair(toy)
+    settings = Settings(penalty=1e6)
+
+    fitted = fit_meta_learner("by_class", logits, toy.labels, toy.manifest.patients, settings)
+
+    np.testing.assert_allclose(fitted.trust, 0.5, atol=1e-4)
+    expected = softmax(logits, axis=2).mean(axis=1)
+    np.testing.assert_allclose(np.exp(fitted.log_scores(logits)), expected, atol=1e-4)
 
 
 def test_the_logistic_meta_learner_equals_scikit_learn(toy: Any) -> None:
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1).astype(np.float64)
+    logits = pair(toy)
     flat = log_softmax(logits, axis=2).reshape(len(logits), -1)
 
-    fitted = fit_meta_learner("logistic", logits, toy.labels, toy.manifest.patients, penalty=2.0)
+    fitted = fit_meta_learner("logistic", logits, toy.labels, toy.manifest.patients, Settings(2.0))
     # 60 patients with 3 samples: each row weighs a third; C is one over the penalty.
     oracle = LogisticRegression(C=0.5, max_iter=5000, tol=1e-8)
     oracle.fit(flat, toy.labels, sample_weight=np.full(len(flat), 1 / 3))
@@ -70,12 +109,10 @@ def test_the_logistic_meta_learner_equals_scikit_learn(toy: Any) -> None:
 
 def test_two_classes_work_as_well_as_three(toy: Any) -> None:
     keep = toy.labels < 2
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1)[keep][:, :, :2].astype(np.float64)
+    logits = pair(toy)[keep][:, :, :2]
     flat = log_softmax(logits, axis=2).reshape(len(logits), -1)
 
-    fitted = fit_meta_learner(
-        "logistic", logits, toy.labels[keep], toy.manifest.patients[keep], penalty=1.0
-    )
+    fitted = fit_meta_learner("logistic", logits, toy.labels[keep], toy.manifest.patients[keep])
     oracle = LogisticRegression(C=1.0, max_iter=5000, tol=1e-8)
     oracle.fit(flat, toy.labels[keep], sample_weight=np.full(len(flat), 1 / 3))
 
@@ -84,59 +121,46 @@ def test_two_classes_work_as_well_as_three(toy: Any) -> None:
     )
 
 
-def test_a_class_nobody_has_gets_a_small_probability_not_none(toy: Any) -> None:
-    keep = toy.labels < 2
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1)
+def test_the_neural_one_is_the_mean_where_there_is_nothing_to_learn(toy: Any) -> None:
+    """Members that know nothing beyond the prior: the inner split stops at no epoch at all."""
+    logits = np.zeros((len(toy.labels), 2, 3))
 
-    fitted = fit_meta_learner(
-        "logistic", logits[keep], toy.labels[keep], toy.manifest.patients[keep]
-    )
-    probabilities = fitted.probabilities(logits)
+    fitted = fit_meta_learner("mlp", logits, toy.labels, toy.manifest.patients)
 
-    assert np.isfinite(probabilities).all()
-    assert 0 < probabilities[:, 2].mean() < 0.1
+    np.testing.assert_allclose(np.exp(fitted.log_scores(logits)), 1 / 3, atol=0.02)
 
 
-def test_every_patient_weighs_the_same(toy: Any) -> None:
-    """A patient whose samples stand ten times changes nothing."""
-    logits = np.stack([toy.logits(1), toy.logits(2)], axis=1)
-    patients, labels = toy.manifest.patients, toy.labels
-    extra = np.flatnonzero(patients == "p000")
-    rows = np.concatenate([np.arange(len(labels)), np.repeat(extra, 9)])
+def test_the_neural_one_learns_what_no_mean_can(toy: Any) -> None:
+    """A member that says the next class is as good as one that is right, to those who find out."""
+    truth = np.eye(3)[(toy.labels + 1) % 3]
+    logits = np.stack([truth * 3 + toy.rng.normal(size=truth.shape), toy.logits(0.3)], axis=1)
+    rows = np.arange(len(toy.labels))
 
-    for kind in KINDS:
-        once = fit_meta_learner(kind, logits, labels, patients)
-        often = fit_meta_learner(kind, logits[rows], labels[rows], patients[rows])
-        np.testing.assert_allclose(
-            once.probabilities(logits), often.probabilities(logits), atol=1e-4
-        )
+    losses = {
+        kind: -np.log(
+            fit_meta_learner(kind, logits, toy.labels, toy.manifest.patients).probabilities(logits)[
+                rows, toy.labels
+            ]
+        ).mean()
+        for kind in ("mean", "mlp")
+    }
 
-
-@given(st.floats(0.1, 10), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
-def test_temperature_undoes_a_scaling_and_leaves_the_argmax(scale: float, seed: int) -> None:
-    """Labels drawn from softmax(z): scaled scores want exactly that scale as temperature."""
-    rng = np.random.default_rng(seed)
-    scores = log_softmax(rng.normal(size=(4000, 3)) * 2, axis=1)
-    labels = np.array([rng.choice(3, p=row) for row in np.exp(scores)])
-    weights = np.ones(len(labels))
-
-    temperature = fit_temperature(scores * scale, labels, weights)
-
-    assert temperature / scale == pytest.approx(fit_temperature(scores, labels, weights), rel=0.01)
-    assert temperature == pytest.approx(scale, rel=0.15)
-    cooled = softmax(scores * scale / temperature, axis=1)
-    np.testing.assert_array_equal(cooled.argmax(axis=1), scores.argmax(axis=1))
+    assert losses["mlp"] < losses["mean"] - 0.3
 
 
-def test_the_stack_is_applied_a_fold_index_at_a_time() -> None:
-    """Averaging members' fold models first would give another answer."""
-    rng = np.random.default_rng(0)
-    learner = MetaLearner("mean", np.array([0.5, 0.5]), np.zeros(0), temperature=0.5)
-    logits = rng.normal(size=(4, 7, 2, 3)) * 3
+def test_the_same_seed_gives_the_same_network(toy: Any) -> None:
+    logits, patients = pair(toy), toy.manifest.patients
 
-    combined = predict_folds(learner, logits)
+    once, again = (fit_meta_learner("mlp", logits, toy.labels, patients) for _ in range(2))
 
-    expected = np.mean([learner.probabilities(logits[fold]) for fold in range(4)], axis=0)
-    np.testing.assert_allclose(combined, expected)
-    assert np.abs(combined - learner.probabilities(logits.mean(axis=0))).max() > 0.01
+    np.testing.assert_array_equal(once.probabilities(logits), again.probabilities(logits))
+
+
+def test_the_majority_has_the_most_votes_and_equals_are_decided_by_the_mean(toy: Any) -> None:
+    sure, unsure = [4.0, 0, 0], [0, 1.0, 0]
+    logits = np.array([[sure, unsure, unsure], [sure, sure, unsure], [sure, unsure, [0, 0, 1.0]]])
+    labels, patients = np.array([0, 1, 0]), np.array(["a", "b", "c"], dtype=object)
+
+    fitted = fit_meta_learner("majority", logits, labels, patients)
+
+    assert fitted.log_scores(logits).argmax(axis=1).tolist() == [1, 0, 0]

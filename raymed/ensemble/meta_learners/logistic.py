@@ -1,0 +1,64 @@
+"""Multinomial logistic regression on the members' log-probabilities, L2-regularised."""
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+from sklearn.linear_model import LogisticRegression
+
+from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
+from raymed.ensemble.meta_learners.inner import calibrated_on_unseen
+from raymed.ensemble.meta_learners.rows import FLOOR, Array, MetaRows
+
+
+class Logistic:
+    """Affine over log-probabilities; `matrix` is [members * classes, classes]."""
+
+    def fit(self, rows: MetaRows, settings: Settings) -> Fit:
+        """Fit, and calibrate on patients that were not fitted on."""
+
+        def fit(part: MetaRows) -> Arrays:
+            return _fit(part, settings.penalty)
+
+        return calibrated_on_unseen(fit(rows), fit, self.combine, rows, settings)
+
+    def combine(self, arrays: Arrays, logs: Array) -> Array:
+        """Apply."""
+        return np.asarray(log_softmax(flattened(logs) @ arrays["matrix"] + arrays["bias"], axis=1))
+
+    def trust(self, arrays: Arrays, rows: MetaRows) -> Array:
+        """Give each member's share of the absolute weights that lead to a class."""
+        size = np.abs(arrays["matrix"]).reshape(rows.members, rows.classes, rows.classes)
+        return shares(size.sum(axis=1))
+
+
+def _fit(rows: MetaRows, penalty: float) -> Arrays:
+    """Fit; a class without a row gets the bias of half a patient."""
+    flat, present = flattened(rows.logs), np.unique(rows.labels)
+    matrix = np.zeros((flat.shape[1], rows.classes))
+    bias = np.full(rows.classes, -np.inf)
+    if len(present) > 1:
+        model = LogisticRegression(C=1.0 / penalty, max_iter=2000, tol=1e-6)
+        model.fit(flat, rows.labels, sample_weight=rows.weights)
+        binary = model.coef_.shape[0] == 1
+        signs = np.array([[-0.5], [0.5]]) if binary else np.eye(len(present))
+        matrix[:, present] = (signs @ model.coef_).T
+        bias[present] = signs @ model.intercept_
+    else:
+        bias[present] = 0.0
+    absent = np.setdiff1d(np.arange(rows.classes), present)
+    if len(absent):
+        scores = logsumexp(flat @ matrix[:, present] + bias[present], axis=1)
+        level = np.average(scores, weights=rows.weights)
+        bias[absent] = level + np.log(0.5 / rows.weights.sum())
+    return {"matrix": matrix, "bias": bias}
+
+
+def flattened(logs: Array) -> Array:
+    """Put members side by side [n, members * classes], no probability below `FLOOR`."""
+    return np.maximum(logs, np.log(FLOOR)).reshape(len(logs), -1)
+
+
+def shares(size: Array) -> Array:
+    """Make each column [members, classes] sum to 1, equally where it is all zero."""
+    total = size.sum(axis=0)
+    equal = np.full_like(size, 1 / len(size))
+    return np.where(total > 0, size / np.where(total > 0, total, 1), equal)
