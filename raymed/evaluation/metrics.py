@@ -88,6 +88,17 @@ def kappa(rows: Rows) -> WeightedMetric:
     return value
 
 
+def stage_error(rows: Rows) -> WeightedMetric:
+    """Mean absolute stage error |true - predicted|, for ordered classes; 0 and up, in stages."""
+    return _share(rows, np.abs(rows.labels - rows.predicted), np.ones(len(rows.labels)))
+
+
+def off_by_one(rows: Rows) -> WeightedMetric:
+    """Share of rows predicted as their class or a neighbouring one, for ordered classes."""
+    near = np.abs(rows.labels - rows.predicted) <= 1
+    return _share(rows, near, np.ones(len(rows.labels)))
+
+
 def ece(rows: Rows) -> WeightedMetric:
     """Expected calibration error of the top class in 15 equal-width bins (Guo et al. 2017).
 

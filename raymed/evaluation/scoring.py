@@ -38,8 +38,8 @@ def score(
     Each figure has a 95 % interval from `draws` resamples of the patients (none with 0 draws), or a
     warning where too few patients bear one. `level="patient"` first averages the samples of a
     patient. AUROC is the mean over classes with at least `folds` patients; a warning names the
-    others. `ordinal` adds kappa, `positive` the AUROC of those classes against the rest.
-    Raises InputError where the table or an option is not usable.
+    others. `ordinal` adds kappa and the errors in stages, `positive` the AUROC of those classes
+    against the rest. Raises InputError where the table or an option is not usable.
     """
     rows = rows_at_level(probabilities, labels, patients, level)
     _check_options(rows, classes, folds, draws, positive)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from raymed.ensemble import Candidate, OofTable
+from raymed.evaluation import holm
 from raymed.pipeline.members import Member
 from raymed.pipeline.scorer import Probabilities, Scorer
 
@@ -15,7 +16,7 @@ from raymed.pipeline.scorer import Probabilities, Scorer
 def compare_members(
     scorer: Scorer, members: Sequence[Member], oof: OofTable, stack: Candidate
 ) -> list[dict[str, Any]]:
-    """Compare log loss, patient by patient; JSON-ready.
+    """Compare log loss, patient by patient, p-values adjusted for being several; JSON-ready.
 
     Each member that trains all layers meets the best probe of its own model, or the best of all;
     one with SAM meets the same recipe without, a hybrid the best of its CNN alone; and the stack,
@@ -45,7 +46,9 @@ def compare_members(
     ]
     best = min(losses, key=losses.__getitem__)
     title = f"stack ({stack.kind}) against its best member '{best}'"
-    return [*rows, row(title, stack.probabilities, own[best], "negative: the stack is better")]
+    rows.append(row(title, stack.probabilities, own[best], "negative: the stack is better"))
+    adjusted = holm([each["difference"]["p"] for each in rows])
+    return [each | {"p_holm": p} for each, p in zip(rows, adjusted, strict=True)]
 
 
 @dataclass(frozen=True)

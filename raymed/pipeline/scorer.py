@@ -9,7 +9,7 @@ import numpy.typing as npt
 from raymed.config import Experiment
 from raymed.ensemble import OofTable
 from raymed.evaluation import (
-    Estimate,
+    Difference,
     Question,
     Scores,
     ask,
@@ -119,7 +119,7 @@ class Scorer:
 
     def difference(
         self, a: Probabilities, b: Probabilities, labels: Labels, patients: Patients
-    ) -> Estimate:
+    ) -> Difference:
         """Compare the log loss of a with that of b, resampled together, at the highest level."""
         return paired_difference(
             a,

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from raymed.evaluation import Estimate
+from raymed.evaluation import Difference
 from raymed.files import write_text
 from raymed.report import description, verdict, wording
 from raymed.report.intervals import interval_figures
@@ -70,7 +70,7 @@ def _comparisons(material: Material) -> list[dict[str, Any]]:
     """Give each comparison its estimate and a reading of it."""
     compared = []
     for stored in material.metrics["comparisons"]:
-        difference = Estimate(**stored["difference"])
+        difference = Difference(**stored["difference"])
         reading = verdict.reading(difference)
         compared.append({**stored, "difference": difference, "reading": reading})
     return compared
@@ -87,6 +87,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": wording.number,
         "interval": wording.interval,
+        "p_value": wording.p_value,
         "percent": wording.percent,
         "duration": wording.duration,
         "metric_title": wording.metric_title,

@@ -32,6 +32,8 @@ METRICS = {
     "macro_f1": Metric("Macro F1", "higher"),
     "ece": Metric("Calibration error", "lower"),
     "kappa": Metric("Weighted kappa", "higher"),
+    "stage_error": Metric("Mean stage error", "lower"),
+    "off_by_one": Metric("Within one stage", "higher"),
     "binary_auroc": Metric("AUROC of the positive classes", "higher"),
     "binary_balanced_accuracy": Metric("Balanced accuracy at the threshold", "higher"),
     "binary_sensitivity": Metric("Sensitivity at the threshold", "higher"),
@@ -57,6 +59,13 @@ def interval(estimate: Estimate, digits: int = 3) -> str:
     if estimate.low is None or estimate.high is None:
         return DASH
     return f"{number(estimate.low, digits)} to {number(estimate.high, digits)}"
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value to two digits that count, down to .001."""
+    if value is None:
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def percent(value: float | None, digits: int = 0) -> str:

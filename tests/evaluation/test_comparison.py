@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from raymed.errors import InputError
-from raymed.evaluation import Estimate, paired_difference, score
+from raymed.evaluation import Difference, holm, paired_difference, score
 
 
 def predictions(seed, labels, gain):
@@ -34,7 +34,8 @@ def test_the_difference_is_that_of_the_scores(metric, level):
 
 @pytest.mark.parametrize("metric", [*METRICS, "kappa"])
 def test_a_prediction_does_not_differ_from_itself(metric):
-    assert paired_difference(WEAK, WEAK, LABELS, PATIENTS, metric, draws=50) == Estimate(0, 0, 0)
+    found = paired_difference(WEAK, WEAK, LABELS, PATIENTS, metric, draws=50)
+    assert found == Difference(0, 0, 0, p=1)
 
 
 def test_swapping_the_two_turns_the_interval_over():
@@ -60,8 +61,21 @@ def test_too_few_patients_give_no_interval_and_a_logged_reason(caplog):
     with caplog.at_level(logging.WARNING):
         found = paired_difference(WEAK[:12], STRONG[:12], LABELS[:12], PATIENTS[:12])
     assert found.value is not None
-    assert found.low is None
+    assert (found.low, found.p) == (None, None)
     assert "difference in log_loss rests on 4 patients, fewer than 5" in caplog.text
+
+
+def test_a_clear_difference_has_a_small_p_and_a_chance_one_has_not():
+    assert paired_difference(WEAK, STRONG, LABELS, PATIENTS).p < 0.01
+    again = predictions(2, LABELS, 0.2)
+    assert paired_difference(WEAK, again, LABELS, PATIENTS).p > 0.05
+
+
+def test_several_p_values_are_adjusted_as_holm_says():
+    """.01 * 3, then .02 * 2, then .04 * 1, each at least the one before, none above 1."""
+    assert holm([0.02, 0.01, 0.04]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.9, None, 0.8]) == [1.0, None, 1.0]
+    assert holm([]) == []
 
 
 def test_an_unknown_metric_is_refused():

@@ -143,6 +143,22 @@ def test_kappa_is_scikit_learns_with_quadratic_weights(table):
 
 @oracle_test
 @given(weighted_tables())
+def test_the_stage_error_is_scikit_learns_absolute_error_of_class_indices(table):
+    rows, weights = table
+    agree(
+        metrics.stage_error(rows), rows, weights, lambda y, k, p: oracle.mean_absolute_error(y, k)
+    )
+
+
+@oracle_test
+@given(weighted_tables())
+def test_within_one_stage_is_the_share_of_errors_of_at_most_one(table):
+    rows, weights = table
+    agree(metrics.off_by_one(rows), rows, weights, lambda y, k, p: (np.abs(y - k) <= 1).mean())
+
+
+@oracle_test
+@given(weighted_tables())
 def test_auroc_with_ties_is_scikit_learns(table):
     rows, weights = table
     for positive in ([0], [1], [0, 2]):
