@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Built",
+    "EnsembleMetaClassifier",
     "Experiment",
     "InputError",
     "RaymedError",
@@ -23,6 +24,7 @@ __all__ = [
 
 _HOMES = {
     "Built": "raymed.pipeline.build",
+    "EnsembleMetaClassifier": "raymed.predict",
     "Experiment": "raymed.config",
     "InputError": "raymed.errors",
     "RaymedError": "raymed.errors",
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from raymed.config import Experiment, read_experiment
     from raymed.errors import InputError, RaymedError
     from raymed.pipeline.build import Built, build
-    from raymed.predict import StackPredictor, load_stack
+    from raymed.predict import EnsembleMetaClassifier, StackPredictor, load_stack
     from raymed.report import write_report
 
 

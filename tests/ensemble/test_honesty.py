@@ -52,7 +52,7 @@ def shortcut(world: World) -> tuple[float, float]:
 
 
 def ours(world: World) -> tuple[float, float]:
-    """Report and truth where rows are out-of-fold, checkpoints the last, the choice cross-fitted."""
+    """Report and truth of out-of-fold rows, last checkpoints, and a cross-fitted choice."""
     labels, patients, logits = world.patients(120)
     fold = (np.unique(patients, return_inverse=True)[1] % 3).astype(np.int16)
     names = tuple(map(str, range(MEMBERS)))

@@ -145,9 +145,11 @@ def test_kappa_is_scikit_learns_with_quadratic_weights(table):
 @given(weighted_tables())
 def test_the_stage_error_is_scikit_learns_absolute_error_of_class_indices(table):
     rows, weights = table
-    agree(
-        metrics.stage_error(rows), rows, weights, lambda y, k, p: oracle.mean_absolute_error(y, k)
-    )
+
+    def expected(y, k, p):
+        return oracle.mean_absolute_error(y, k) if len(y) else None
+
+    agree(metrics.stage_error(rows), rows, weights, expected)
 
 
 @oracle_test

@@ -116,14 +116,14 @@ class StackPredictor:
         self, member: MemberFolder, images: Sequence[str], scratch: Path
     ) -> npt.NDArray[np.float32]:
         """Return logits [folds, images, classes] of a member's fold models."""
-        recipe, device = _recipe(member), torch.device(self.device)
+        recipe, device = member_recipe(member), torch.device(self.device)
         pixels = _decoded(images, recipe.size, self._channels, scratch)
         inputs = Inputs(pixels, device, bf16=recipe.precision == "bf16")
         rows = np.arange(len(images))
         model = build_classifier(recipe, len(self.stack.classes), pretrained=False).to(device)
         logits = []
         for fold in range(self.stack.folds):
-            load_final(_fold(member, fold), model)
+            load_final(fold_attempt(member, fold), model)
             if recipe.is_probe and fold == 0:
                 inputs = Inputs(inputs.features_of(model, rows), device, features=True)
             logits.append(inputs.predict_all(model, rows, len(self.stack.classes)))
@@ -189,7 +189,8 @@ def _as_new_images(
     return NewImages(images.images, tuple(patients))
 
 
-def _recipe(member: MemberFolder) -> Recipe:
+def member_recipe(member: MemberFolder) -> Recipe:
+    """Read the recipe that a member was trained by."""
     try:
         content = yaml.safe_load((member.path / "recipe.yaml").read_text(encoding="utf-8"))
         return Recipe.model_validate(content["recipe"])
@@ -199,7 +200,8 @@ def _recipe(member: MemberFolder) -> Recipe:
         ) from None
 
 
-def _fold(member: MemberFolder, fold: int) -> Path:
+def fold_attempt(member: MemberFolder, fold: int) -> Path:
+    """Find the attempt that counts of a member's fold."""
     attempt = member.completed_fold(fold)
     if attempt is None:
         raise InputError(

@@ -1,0 +1,19 @@
+"""Prediction: a stack on new images, by files or as one module."""
+
+from raymed.predict.module import EnsembleMetaClassifier
+from raymed.predict.stack import (
+    NewImages,
+    StackPredictor,
+    check_output,
+    load_stack,
+    write_predictions,
+)
+
+__all__ = [
+    "EnsembleMetaClassifier",
+    "NewImages",
+    "StackPredictor",
+    "check_output",
+    "load_stack",
+    "write_predictions",
+]
