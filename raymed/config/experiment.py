@@ -38,8 +38,22 @@ class Ensemble(Strict):
         return self
 
 
+class ConformalSets(Strict):
+    """The promise of the sets of classes that come with a prediction."""
+
+    method: Literal["lac", "aps"] = Field(
+        "lac", description="lac: the smallest sets, may be empty; aps: larger where it is hard"
+    )
+    alpha: float = Field(0.1, gt=0, lt=1, description="sets hold the truth in 1 - alpha of cases")
+    by_class: bool = Field(
+        False, description="a threshold a class: the promise holds for rare classes too"
+    )
+
+
 class Evaluate(Strict):
     """How figures get their intervals, and which diagnostics are measured."""
+
+    conformal: ConformalSets = ConformalSets()
 
     draws: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of patients")
     sharpness: bool = Field(

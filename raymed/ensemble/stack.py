@@ -1,7 +1,7 @@
 """The stack: which members, which meta-learner, which temperature."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,28 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from raymed.ensemble.calibration import Calibration
+from raymed.ensemble.conformal import Conformal
 from raymed.ensemble.meta_learners import KINDS, MetaLearner, Settings, fit_meta_learner
 from raymed.ensemble.meta_learners.rows import Array
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 from raymed.files import complete, mark_complete, read_json, whole_file, write_json
 
-_FITTED = "fitted."
+_FITTED, _SETS = "fitted.", "conformal."
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What predicts: members by id with their names, classes in order, a fitted meta-learner."""
+    """What predicts: members by id with their names, classes in order, a fitted meta-learner.
+
+    `conformal` holds the sets of the levels (`image`, `patient`) that were calibrated.
+    """
 
     members: Mapping[str, str]
     classes: tuple[str, ...]
     folds: int
     meta_learner: MetaLearner
+    conformal: Mapping[str, Conformal] = field(default_factory=dict)
 
 
 def fit_stack(
@@ -58,9 +63,10 @@ def write_stack(stack: Stack, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     own = {f"{_FITTED}{name}": values for name, values in learner.arrays.items()}
     calibration = {"scale": learner.calibration.scale, "shift": learner.calibration.bias}
+    sets = {f"{_SETS}{level}": each.thresholds for level, each in stack.conformal.items()}
     arrays = {
         name: np.ascontiguousarray(values, dtype=np.float64)
-        for name, values in {**own, **calibration, "trust": learner.trust}.items()
+        for name, values in {**own, **calibration, **sets, "trust": learner.trust}.items()
     }
     with whole_file(folder / "weights.safetensors") as temporary:
         save_file(
@@ -72,6 +78,10 @@ def write_stack(stack: Stack, folder: Path) -> None:
         "folds": stack.folds,
         "meta_learner": learner.kind,
         "temperature": learner.calibration.temperature,
+        "conformal": {
+            level: {"method": each.method, "alpha": each.alpha}
+            for level, each in stack.conformal.items()
+        },
     }
     write_json(folder / "stack.json", facts)
     mark_complete(folder, ["stack.json", "weights.safetensors"])
@@ -90,6 +100,10 @@ def read_stack(folder: Path) -> Stack:
             Calibration(arrays["scale"], arrays["shift"]),
         )
         KINDS[learner.kind]  # one that this version knows
-        return Stack(facts["members"], tuple(facts["classes"]), facts["folds"], learner)
+        sets = {
+            level: Conformal(about["method"], about["alpha"], arrays[f"{_SETS}{level}"])
+            for level, about in facts["conformal"].items()
+        }
+        return Stack(facts["members"], tuple(facts["classes"]), facts["folds"], learner, sets)
     except (OSError, KeyError, SafetensorError) as error:
         raise InputError(str(folder), f"is no stack ({error})", "run raymed build again") from None

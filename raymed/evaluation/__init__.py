@@ -3,6 +3,7 @@
 from raymed.evaluation.abstention import RiskCoverage, risk_coverage
 from raymed.evaluation.bootstrap import bootstrap, patient_resamples
 from raymed.evaluation.comparison import Difference, holm, paired_difference
+from raymed.evaluation.coverage import SetScores, score_sets
 from raymed.evaluation.delong import DeLong, delong
 from raymed.evaluation.diversity import Pair, Pattern, Repair, pairs, patterns, repairs
 from raymed.evaluation.estimates import MIN_PATIENTS_FOR_INTERVAL, Estimate
@@ -31,6 +32,7 @@ __all__ = [
     "Repair",
     "RiskCoverage",
     "Scores",
+    "SetScores",
     "ask",
     "bootstrap",
     "choose_threshold",
@@ -46,5 +48,6 @@ __all__ = [
     "risk_coverage",
     "score",
     "score_at_threshold",
+    "score_sets",
     "to_patient_level",
 ]

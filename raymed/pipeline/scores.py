@@ -15,6 +15,7 @@ from raymed.config import Experiment
 from raymed.data.predictions import logits_of
 from raymed.ensemble import (
     Candidate,
+    MetaLearner,
     MetaRows,
     OofTable,
     Settings,
@@ -51,7 +52,7 @@ def score_run(
     declared = manifest.patients_declared
     rows = [_prior_row(scorer, oof, test)]
     rows += _member_rows(scorer, members, oof, test)
-    rows += _meta_learner_rows(scorer, members, oof, candidates, settings, test)
+    rows += _meta_learner_rows(scorer, members, oof, candidates, settings)
     people = manifest.table["patient"]
     chosen = next(each for each in candidates if each.kind == stack.meta_learner.kind)
     return {
@@ -117,15 +118,12 @@ def _meta_learner_rows(
     oof: OofTable,
     candidates: Sequence[Candidate],
     settings: Settings,
-    test: npt.NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
     """Score every candidate: cross-fitted on the OOF rows, fitted on all of them for the test."""
     rows, names = [], [member.name for member in members]
     for candidate in candidates:
         fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, settings)
-        on_test = None
-        if test.any():
-            on_test = predict_folds(fitted, _test_logits(members, test))
+        on_test = stack_on_test(fitted, members, scorer.prepared)
         rows.append(
             {
                 "name": candidate.kind,
@@ -137,6 +135,14 @@ def _meta_learner_rows(
             }
         )
     return rows
+
+
+def stack_on_test(
+    learner: MetaLearner, members: Sequence[Member], prepared: Prepared
+) -> npt.NDArray[np.float64] | None:
+    """Combine the members' predictions of the test split [samples, classes]; None without one."""
+    test = prepared.manifest.is_test
+    return predict_folds(learner, _test_logits(members, test)) if test.any() else None
 
 
 def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

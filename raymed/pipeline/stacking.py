@@ -1,6 +1,7 @@
 """Out-of-fold rows joined, the stack fitted and scored."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from raymed.config import Experiment
@@ -15,10 +16,12 @@ from raymed.ensemble import (
 )
 from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
+from raymed.pipeline.analysis import Analysis
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.scores import score_run
+from raymed.pipeline.scorer import Scorer
+from raymed.pipeline.scores import score_run, stack_on_test
 from raymed.runs import RunFolder
 
 
@@ -59,8 +62,17 @@ def stack_and_score(
         chosen = choose(candidates, oof)
         names = {member.id: member.name for member in complete}
         stack = fit_stack(chosen.kind, oof, names, prepared.manifest.classes, settings)
+        analysis = Analysis(
+            Scorer(experiment, prepared),
+            oof,
+            chosen.probabilities,
+            stack_on_test(stack.meta_learner, complete, prepared),
+        )
+        conformal = analysis.conformal()
+        stack = replace(stack, conformal=conformal)
         write_stack(stack, run.stack_folder)
         metrics = score_run(
             experiment, prepared, complete, oof, candidates, settings, stack, failed, machine
         )
-        write_json(run.metrics_file, {"about": about, **metrics})
+        beyond = analysis.facts(complete, conformal)
+        write_json(run.metrics_file, {"about": about, **metrics, **beyond})

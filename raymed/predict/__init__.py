@@ -1,8 +1,8 @@
 """Prediction: a stack on new images, by files or as one module."""
 
 from raymed.predict.module import EnsembleMetaClassifier
+from raymed.predict.new_images import NewImages
 from raymed.predict.stack import (
-    NewImages,
     StackPredictor,
     check_output,
     load_stack,

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,55 +15,14 @@ from raymed.config import Recipe
 from raymed.data import Manifest
 from raymed.data.arrays import new_array
 from raymed.data.images import inspect_images, load_images
-from raymed.data.keyed import column_of, read_table
-from raymed.data.patients import patients_in_paths
-from raymed.data.readers import IMAGE_SUFFIXES, find_images
-from raymed.ensemble import Stack, predict_folds, read_stack
+from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError, some
 from raymed.files import whole_file
 from raymed.models import build_classifier
+from raymed.predict.new_images import NewImages, as_new_images
 from raymed.runs import MemberFolder, RunFolder
 from raymed.training.checkpoints import load_final
 from raymed.training.inputs import Inputs
-
-
-@dataclass(frozen=True)
-class NewImages:
-    """Images to predict, each with its patient where that is known."""
-
-    images: tuple[str, ...]
-    patients: tuple[str, ...] | None = None
-
-    @classmethod
-    def find(
-        cls, source: Path, *, patient_column: str | None = None, pattern: str | None = None
-    ) -> Self:
-        """List the images of a folder, a single file, or a CSV or Parquet with a column `image`.
-
-        Patients come from `patient_column` of the table (or its column `patient` if there is
-        one), or from the one group of a regular expression over the path.
-        """
-        if not source.exists():
-            raise InputError(str(source), "no such file or folder", "give images to predict")
-        patients = None
-        if source.suffix.lower() in (".csv", ".parquet", ".pq"):
-            table = read_table(source)
-            relative = column_of(table, "image", str(source)).tolist()
-            images = [str((source.parent / name).resolve()) for name in relative]
-            column = patient_column or ("patient" if "patient" in table.columns else None)
-            if column is not None:
-                patients = tuple(column_of(table, column, str(source)))
-        elif source.is_dir():
-            images = [str(path) for path in find_images(source)]
-        else:
-            images = [str(source)]
-        if not images:
-            raise InputError(
-                str(source), "holds no images", f"known suffixes: {some(sorted(IMAGE_SUFFIXES), 9)}"
-            )
-        if pattern is not None:
-            patients = tuple(patients_in_paths(images, pattern))
-        return cls(tuple(images), patients)
 
 
 @dataclass(frozen=True)
@@ -82,22 +40,24 @@ class StackPredictor:
     ) -> pd.DataFrame:
         """Predict images; one row an image, then one a patient where patients are given.
 
-        Columns: level (`image` or `patient`), image, patient, predicted (a class), and
-        `probability_<class>` for each class. A patient's probabilities are the mean over his
-        images. Raises `InputError` for images that cannot be read.
+        Columns: level (`image` or `patient`), image, patient, predicted (a class),
+        `probability_<class>` for each class, `set` (the classes of the conformal set, joined by
+        `|`; empty where none fits), and in nats `uncertainty` with its parts `expected_entropy`
+        and `disagreement` among the fold models of all members. A patient's are means over his
+        images; his set is that of patients. Raises `InputError` for images that cannot be read.
         """
-        new = _as_new_images(images, patients)
-        probabilities = self._probabilities(new.images)
-        rows = self._table("image", probabilities, new.images, new.patients)
+        new = as_new_images(images, patients)
+        found = self._predicted(new.images)
+        rows = self._table("image", found, new.images, new.patients)
         if new.patients is None:
             return rows
         names = list(dict.fromkeys(new.patients))
-        order = pd.Series(new.patients).map({name: i for i, name in enumerate(names)})
-        means = pd.DataFrame(probabilities).groupby(order.to_numpy()).mean().to_numpy()
-        people = self._table("patient", means, ("",) * len(names), names)
+        of_person = {name: place for place, name in enumerate(names)}
+        order = np.array([of_person[patient] for patient in new.patients])
+        people = self._table("patient", found.averaged(order), ("",) * len(names), names)
         return pd.concat([rows, people], ignore_index=True)
 
-    def _probabilities(self, images: Sequence[str]) -> npt.NDArray[np.float64]:
+    def _predicted(self, images: Sequence[str]) -> "_Predicted":
         faults = [found.fault for found in inspect_images(images) if found.fault is not None]
         if faults:
             raise InputError(
@@ -110,7 +70,10 @@ class StackPredictor:
                 self._member_logits(self.run.member(member), images, Path(scratch))
                 for member in self.stack.members
             ]
-        return predict_folds(self.stack.meta_learner, np.stack(logits, axis=2))
+        joined, learner = np.stack(logits, axis=2), self.stack.meta_learner
+        models = joined.transpose(0, 2, 1, 3).reshape(-1, len(images), joined.shape[3])
+        weights = np.tile(learner.member_weights, self.stack.folds)
+        return _Predicted(predict_folds(learner, joined), split_uncertainty(models, weights))
 
     def _member_logits(
         self, member: MemberFolder, images: Sequence[str], scratch: Path
@@ -136,7 +99,7 @@ class StackPredictor:
     def _table(
         self,
         level: str,
-        probabilities: npt.NDArray[np.float64],
+        found: "_Predicted",
         images: Sequence[str],
         patients: Sequence[str] | None,
     ) -> pd.DataFrame:
@@ -144,9 +107,37 @@ class StackPredictor:
         columns: dict[str, object] = {"level": level, "image": list(images)}
         if patients is not None:
             columns["patient"] = list(patients)
-        columns["predicted"] = classes[probabilities.argmax(axis=1)]
-        columns |= {f"probability_{name}": probabilities[:, i] for i, name in enumerate(classes)}
+        values = found.probabilities
+        columns["predicted"] = classes[values.argmax(axis=1)]
+        columns |= {f"probability_{name}": values[:, i] for i, name in enumerate(classes)}
+        if level in self.stack.conformal:  # patients may be known here who were not in training
+            sets = self.stack.conformal[level].sets(values)
+            columns["set"] = ["|".join(classes[inside]) for inside in sets]
+        columns["uncertainty"] = found.uncertainty.total
+        columns["expected_entropy"] = found.uncertainty.expected
+        columns["disagreement"] = found.uncertainty.disagreement
         return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """Probabilities [rows, classes] and the uncertainty of each row."""
+
+    probabilities: npt.NDArray[np.float64]
+    uncertainty: Uncertainty
+
+    def averaged(self, groups: npt.NDArray[np.int64]) -> "_Predicted":
+        """Average the rows of each group, numbered from 0."""
+        counts = np.bincount(groups)
+
+        def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return np.bincount(groups, values) / counts
+
+        own = self.uncertainty
+        return _Predicted(
+            np.stack([mean(column) for column in self.probabilities.T], axis=1),
+            Uncertainty(mean(own.total), mean(own.expected), mean(own.disagreement)),
+        )
 
 
 def load_stack(run: Path | str, device: str = "auto") -> StackPredictor:
@@ -173,20 +164,6 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
             table.to_csv(temporary, index=False)
         else:
             table.to_parquet(temporary, index=False)
-
-
-def _as_new_images(
-    images: NewImages | Path | str | Sequence[Path | str], patients: Sequence[str] | None
-) -> NewImages:
-    if isinstance(images, Path | str):
-        images = NewImages.find(Path(images))
-    if not isinstance(images, NewImages):
-        images = NewImages(tuple(str(path) for path in images))
-    if patients is None:
-        return images
-    if len(patients) != len(images.images):
-        raise InputError("patients", f"{len(patients)} for {len(images.images)} images")
-    return NewImages(images.images, tuple(patients))
 
 
 def member_recipe(member: MemberFolder) -> Recipe:

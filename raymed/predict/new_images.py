@@ -1,0 +1,65 @@
+"""Images to predict: found, listed, each with its patient where that is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from raymed.data.keyed import column_of, read_table
+from raymed.data.patients import patients_in_paths
+from raymed.data.readers import IMAGE_SUFFIXES, find_images
+from raymed.errors import InputError, some
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """Images to predict, each with its patient where that is known."""
+
+    images: tuple[str, ...]
+    patients: tuple[str, ...] | None = None
+
+    @classmethod
+    def find(
+        cls, source: Path, *, patient_column: str | None = None, pattern: str | None = None
+    ) -> Self:
+        """List the images of a folder, a single file, or a CSV or Parquet with a column `image`.
+
+        Patients come from `patient_column` of the table (or its column `patient` if there is
+        one), or from the one group of a regular expression over the path.
+        """
+        if not source.exists():
+            raise InputError(str(source), "no such file or folder", "give images to predict")
+        patients = None
+        if source.suffix.lower() in (".csv", ".parquet", ".pq"):
+            table = read_table(source)
+            relative = column_of(table, "image", str(source)).tolist()
+            images = [str((source.parent / name).resolve()) for name in relative]
+            column = patient_column or ("patient" if "patient" in table.columns else None)
+            if column is not None:
+                patients = tuple(column_of(table, column, str(source)))
+        elif source.is_dir():
+            images = [str(path) for path in find_images(source)]
+        else:
+            images = [str(source)]
+        if not images:
+            raise InputError(
+                str(source), "holds no images", f"known suffixes: {some(sorted(IMAGE_SUFFIXES), 9)}"
+            )
+        if pattern is not None:
+            patients = tuple(patients_in_paths(images, pattern))
+        return cls(tuple(images), patients)
+
+
+def as_new_images(
+    images: NewImages | Path | str | Sequence[Path | str], patients: Sequence[str] | None
+) -> NewImages:
+    """List images given as a path, as paths, or listed already."""
+    if isinstance(images, Path | str):
+        images = NewImages.find(Path(images))
+    if not isinstance(images, NewImages):
+        images = NewImages(tuple(str(path) for path in images))
+    if patients is None:
+        return images
+    if len(patients) != len(images.images):
+        raise InputError("patients", f"{len(patients)} for {len(images.images)} images")
+    return NewImages(images.images, tuple(patients))
