@@ -10,10 +10,12 @@ from plotly.offline import get_plotlyjs
 from raymed.evaluation import Difference
 from raymed.files import write_text
 from raymed.report import description, verdict, wording
+from raymed.report.diversity import diversity_figures
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
 from raymed.report.movement import movement_figure
+from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
 from raymed.report.surfaces import surface_figures
 from raymed.report.training import training_figure
@@ -44,6 +46,8 @@ def render(material: Material) -> str:
         warnings=description.collect_warnings(material),
         leakage=None if material.patients_declared else verdict.LEAKAGE_NOT_EXCLUDED,
         comparisons=_comparisons(material),
+        sets=scored_sets(material.metrics),
+        promise=next(iter(material.metrics.get("conformal", {}).values()), None),
         figures=_figures(material),
         plotly_js=Markup(get_plotlyjs()),  # Plotly's own text holds no `</script`
     )
@@ -62,6 +66,8 @@ def _figures(material: Material) -> dict[str, Any]:
         "training": [figure for figure in training if figure is not None],
         "movement": movement_figure(material.moved),
         "surfaces": surface_figures(material.sharpness),
+        "abstention": abstention_figures(material.metrics),
+        "diversity": diversity_figures(material.metrics),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from raymed.config import parse_experiment, write_experiment
-from raymed.evaluation import class_prior, score
+from raymed.evaluation import class_prior, pairs, patterns, score, score_sets
 from raymed.files import mark_complete, write_json, write_text
 from raymed.optim.sharpness import LossLine, LossPlane, Sharpness
 from raymed.runs import FOLD_FILES, RunFolder
@@ -72,13 +72,49 @@ def _rows(skill: float, patients: int, declared: bool, test: bool) -> list[dict[
         )
         for name, (id_, model, probe, share) in MEMBERS.items()
     ]
-    weights = dict.fromkeys(MEMBERS, 0.5)
+    weights, trust = dict.fromkeys(MEMBERS, 0.5), {name: [0.2, 0.3, 0.5] for name in MEMBERS}
     return [
         row("class prior", "prior", 0.0),
         *members,
         row("mean", "meta-learner", 0.95 * skill, weights=weights),
-        row("logistic", "meta-learner", skill, weights=weights, temperature=1.2),
+        row("logistic", "meta-learner", skill, weights=weights, trust=trust, temperature=1.2),
     ]
+
+
+def _sets(patients: int) -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    labels = np.arange(patients) % len(CLASSES)
+    sets = rng.random((patients, len(CLASSES))) < np.where(np.eye(3)[labels] > 0, 0.9, 0.3)
+    return asdict(score_sets(sets, labels, range(patients), CLASSES, draws=100))
+
+
+def _beyond(patients: int, declared: bool, test: bool) -> dict[str, Any]:
+    """Conformal sets, abstention and diversity, as the pipeline writes them."""
+    levels = ["image", "patient"] if declared else ["image"]
+    curve = {
+        "coverage": [0.25, 0.5, 1.0],
+        "risk": [0.0, 0.1, 0.2],
+        "confidence": [0.9, 0.8, 0.4],
+        "area": 0.125,
+    }
+    rng, names = np.random.default_rng(4), list(MEMBERS)
+    labels = np.arange(patients) % 3
+    predicted = np.where(rng.random((patients, 3)) < 0.7, labels[:, None], 0)
+    sets = {"method": "lac", "alpha": 0.1, "by_class": False, "thresholds": [0.7, 0.7, None]}
+    return {
+        "conformal": {
+            level: {**sets, "oof": _sets(patients), "test": _sets(18) if test else None}
+            for level in levels
+        },
+        "abstention": {level: {"oof": curve, "test": curve if test else None} for level in levels},
+        "diversity": {
+            "level": levels[-1],
+            "rows": patients,
+            "pairs": [asdict(pair) for pair in pairs(names, predicted, labels)],
+            "patterns": [asdict(pattern) for pattern in patterns(names, predicted, labels)],
+            "repairs": {name: {"repaired": 7, "introduced": 2, "rows": patients} for name in names},
+        },
+    }
 
 
 @cache
@@ -100,6 +136,7 @@ def _metrics(skill: float, patients: int, declared: bool, test: bool) -> dict[st
         "test_patients": 18 if test else 0,
         "chosen": "logistic",
         "rows": _rows(skill, patients, declared, test),
+        **_beyond(patients, declared, test),
         "failed": [{"name": "broken", "id": "dead00", "reason": "loss <nan> in epoch 2"}],
         "comparisons": [
             {

@@ -43,7 +43,7 @@ def test_a_browser_draws_every_figure(
     assert 'data-figures="drawn"' in shown
     figures = shown.split('<div class="plot js-plotly-plot"')[1:]
     # 2 intervals; a reliability in each of 4 views; 3 members' curves; the movement; the leak;
-    # 2 squares, a line.
-    assert len(figures) == 2 + 4 + 3 + 1 + 1 + (3 if surfaces else 0)
+    # 2 abstention curves, a matrix of pairs, the patterns; 2 squares, a line.
+    assert len(figures) == 2 + 4 + 3 + 1 + 1 + 2 + 2 + (3 if surfaces else 0)
     for figure in figures:
         assert 'class="main-svg"' in figure.partition("</figure>")[0]
