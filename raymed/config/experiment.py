@@ -50,10 +50,22 @@ class ConformalSets(Strict):
     )
 
 
+class BinaryFigures(Strict):
+    """What else is told of the binary question of `data.binary`."""
+
+    specificity: float | None = Field(
+        None, gt=0, lt=1, description="tell the sensitivity where so many others are left in peace"
+    )
+    prevalence: float | None = Field(
+        None, gt=0, lt=1, description="tell the predictive values where so many are positive"
+    )
+
+
 class Evaluate(Strict):
     """How figures get their intervals, and which diagnostics are measured."""
 
     conformal: ConformalSets = ConformalSets()
+    binary: BinaryFigures = BinaryFigures()
 
     draws: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples of patients")
     sharpness: bool = Field(

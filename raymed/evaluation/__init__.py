@@ -16,6 +16,7 @@ from raymed.evaluation.thresholds import (
     choose_threshold,
     cross_fit_thresholds,
     score_at_threshold,
+    threshold_at_specificity,
 )
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "score",
     "score_at_threshold",
     "score_sets",
+    "threshold_at_specificity",
     "to_patient_level",
 ]

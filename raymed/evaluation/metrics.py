@@ -42,6 +42,25 @@ def specificity(rows: Rows, of: int) -> WeightedMetric:
     return _share(rows, others & (rows.predicted != of), others)
 
 
+def predictive_values(rows: Rows, prevalence: float) -> dict[str, WeightedMetric]:
+    """Positive and negative predictive value (`ppv`, `npv`) of class 1 at a stated prevalence.
+
+    ppv = sens * prev / (sens * prev + (1 - spec) (1 - prev)), npv likewise; undefined where nothing
+    is called so.
+    """
+    sensitivity, specificity_of = recall(rows, 1), specificity(rows, 1)
+
+    def ppv(weights: FloatArray) -> FloatArray:
+        true = sensitivity(weights) * prevalence
+        return _divide(true, true + (1 - specificity_of(weights)) * (1 - prevalence))
+
+    def npv(weights: FloatArray) -> FloatArray:
+        true = specificity_of(weights) * (1 - prevalence)
+        return _divide(true, true + (1 - sensitivity(weights)) * prevalence)
+
+    return {"ppv": ppv, "npv": npv}
+
+
 def balanced_accuracy(rows: Rows) -> WeightedMetric:
     """Mean recall over the classes present in labels."""
     confusions, present = weighted_confusions(rows), np.unique(rows.labels)

@@ -1,6 +1,6 @@
 """A threshold for a two-way question, chosen on out-of-fold rows, and figures at it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from raymed.evaluation.rows import FloatArray, StrArray, read_rows
 from raymed.evaluation.scoring import Level, rows_at_level
 
 HALF = 0.5
+
+Chooser = Callable[[FloatArray, npt.NDArray[np.bool_]], float]
+"""Scores and truths [rows] to a threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,26 @@ def choose_threshold(scores: FloatArray, is_positive: npt.NDArray[np.bool_]) -> 
     return float(thresholds[1:][youden[1:].argmax()])  # the first one is infinite
 
 
-def cross_fit_thresholds(question: Question, folds: Mapping[str, int]) -> FloatArray:
+def threshold_at_specificity(
+    scores: FloatArray, is_positive: npt.NDArray[np.bool_], specificity: float
+) -> float:
+    """Choose the lowest score from which on at least so many of the others are left in peace.
+
+    Where no score of these rows does, it is just above the highest of the others; a half without
+    others.
+    """
+    others = np.sort(scores[~is_positive])
+    if not len(others):
+        return HALF
+    spared = int(np.ceil(specificity * len(others) - 1e-9))  # others that must lie below it
+    above = np.nextafter(others[spared - 1], np.inf) if spared else others[0]
+    candidates = scores[scores >= above]
+    return float(candidates.min()) if len(candidates) else float(above)
+
+
+def cross_fit_thresholds(
+    question: Question, folds: Mapping[str, int], choose: Chooser = choose_threshold
+) -> FloatArray:
     """Give each row the threshold chosen on the other folds' rows: [rows].
 
     `folds` maps a patient to its fold, so no threshold saw the patients it is scored on.
@@ -68,19 +90,23 @@ def cross_fit_thresholds(question: Question, folds: Mapping[str, int]) -> FloatA
     thresholds = np.empty(len(fold))
     for each in np.unique(fold):
         inside = fold == each
-        thresholds[inside] = choose_threshold(
-            question.scores[~inside], question.is_positive[~inside]
-        )
+        thresholds[inside] = choose(question.scores[~inside], question.is_positive[~inside])
     return thresholds
 
 
 def score_at_threshold(
-    question: Question, thresholds: ArrayLike, *, draws: int = 1000, seed: int = 0
+    question: Question,
+    thresholds: ArrayLike,
+    *,
+    prevalence: float | None = None,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> tuple[dict[str, Estimate], list[str]]:
     """Estimate balanced accuracy, sensitivity and specificity of `scores >= thresholds`.
 
-    One threshold, or one a row. Resamples draw patients and leave the thresholds as they are.
-    With the estimates come the warnings that `score` would give.
+    One threshold, or one a row. With a `prevalence` in (0, 1) come the predictive values where so
+    many are positive, whatever their share here (Bayes). Resamples draw patients and leave the
+    thresholds as they are. With the estimates come the warnings that `score` would give.
     """
     said = (question.scores >= np.asarray(thresholds)).astype(np.float64)
     answers = np.stack([1 - said, said], axis=1)
@@ -94,6 +120,9 @@ def score_at_threshold(
         "binary_sensitivity": (metrics.recall(rows, 1), sides[1:]),
         "binary_specificity": (metrics.specificity(rows, 1), sides[:1]),
     }
+    if prevalence is not None:
+        values_of = metrics.predictive_values(rows, prevalence)
+        figures |= {f"binary_{name}": (metric, sides) for name, metric in values_of.items()}
     values = bootstrap({name: metric for name, (metric, _) in figures.items()}, rows, draws, seed)
     found = {name: estimate(name, values[name], who) for name, (_, who) in figures.items()}
     warnings = [warning for _, warning in found.values() if warning]

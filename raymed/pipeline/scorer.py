@@ -1,6 +1,8 @@
 """How one row of probabilities is scored, at the levels that exist."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,13 +20,24 @@ from raymed.evaluation import (
     paired_difference,
     score,
     score_at_threshold,
+    threshold_at_specificity,
 )
+from raymed.evaluation.thresholds import Chooser
 from raymed.pipeline.prepare import Prepared
 
 Level = Literal["image", "patient"]
 Labels = npt.NDArray[np.int64]
 Patients = npt.NDArray[np.object_]
 Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Point:
+    """An operating point: a threshold chosen on all OOF rows, and one for each row."""
+
+    suffix: str
+    threshold: float
+    cross_fitted: Probabilities
 
 
 @dataclass(frozen=True)
@@ -54,19 +67,38 @@ class Scorer:
         for level in self.levels:
             own = self._scores(on_oof, oof.labels, oof.patients, level)
             asked = self._ask(on_oof, oof.labels, oof.patients, level)
+            points = self._operating_points(asked, oof)
             if asked is not None:
-                thresholds[level] = choose_threshold(asked.scores, asked.is_positive)
-                folds = dict(zip(oof.patients.astype(str), oof.fold.tolist(), strict=True))
-                own = self._at(own, asked, cross_fit_thresholds(asked, folds))
+                thresholds[level] = points[0].threshold
+                own = self._at(own, asked, [(p, p.cross_fitted) for p in points])
             scored["oof"][level] = own.as_dict()
             if on_test is not None:
                 labels, patients = manifest.labels[test], manifest.patients[test]
                 own = self._scores(on_test, labels, patients, level)
                 asked = self._ask(on_test, labels, patients, level)
                 if asked is not None:
-                    own = self._at(own, asked, thresholds[level])
+                    own = self._at(own, asked, [(p, p.threshold) for p in points])
                 scored["test"][level] = own.as_dict()
         return scored | ({"thresholds": thresholds} if thresholds else {})
+
+    def _operating_points(self, asked: Question | None, oof: OofTable) -> list["_Point"]:
+        """Choose thresholds on all OOF rows, and for each fold on the other folds' rows."""
+        if asked is None:
+            return []
+        folds = dict(zip(oof.patients.astype(str), oof.fold.tolist(), strict=True))
+        choosers: dict[str, Chooser] = {"": choose_threshold}
+        specificity = self.experiment.evaluate.binary.specificity
+        if specificity is not None:
+            at = partial(threshold_at_specificity, specificity=specificity)
+            choosers["_at_fixed_specificity"] = at
+        return [
+            _Point(
+                suffix,
+                choose(asked.scores, asked.is_positive),
+                cross_fit_thresholds(asked, folds, choose),
+            )
+            for suffix, choose in choosers.items()
+        ]
 
     def _scores(
         self, probabilities: Probabilities, labels: Labels, patients: Patients, level: Level
@@ -96,13 +128,24 @@ class Scorer:
         positive = [classes.index(name) for name in binary.positive]
         return ask(probabilities, labels, patients, positive, level=level)
 
-    def _at(self, scores: Scores, asked: Question, thresholds: npt.ArrayLike) -> Scores:
-        """Add the figures at a threshold to the others."""
-        draws, seed = self.experiment.evaluate.draws, self.experiment.seed
-        found, warnings = score_at_threshold(asked, thresholds, draws=draws, seed=seed)
-        return replace(
-            scores, metrics=scores.metrics | found, warnings=[*scores.warnings, *warnings]
-        )
+    def _at(
+        self, scores: Scores, asked: Question, points: Sequence[tuple["_Point", npt.ArrayLike]]
+    ) -> Scores:
+        """Add the figures at thresholds to the others."""
+        metrics, warnings = dict(scores.metrics), list(scores.warnings)
+        for point, thresholds in points:
+            found, cautions = score_at_threshold(
+                asked,
+                thresholds,
+                prevalence=self.experiment.evaluate.binary.prevalence if not point.suffix else None,
+                draws=self.experiment.evaluate.draws,
+                seed=self.experiment.seed,
+            )
+            if point.suffix:
+                del found["binary_balanced_accuracy"]
+            metrics |= {f"{name}{point.suffix}": each for name, each in found.items()}
+            warnings += [each for each in cautions if each not in warnings]
+        return replace(scores, metrics=metrics, warnings=warnings)
 
     def log_loss(self, probabilities: Probabilities, labels: Labels, patients: Patients) -> float:
         """Give the log loss at the highest level, without an interval."""

@@ -38,6 +38,12 @@ METRICS = {
     "binary_balanced_accuracy": Metric("Balanced accuracy at the threshold", "higher"),
     "binary_sensitivity": Metric("Sensitivity at the threshold", "higher"),
     "binary_specificity": Metric("Specificity at the threshold", "higher"),
+    "binary_ppv": Metric("PPV at the stated prevalence", "higher"),
+    "binary_npv": Metric("NPV at the stated prevalence", "higher"),
+    "binary_sensitivity_at_fixed_specificity": Metric(
+        "Sensitivity at the fixed specificity", "higher"
+    ),
+    "binary_specificity_at_fixed_specificity": Metric("Specificity reached there", "higher"),
 }
 
 

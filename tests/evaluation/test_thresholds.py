@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from raymed.evaluation import ask, choose_threshold, cross_fit_thresholds, score_at_threshold
+from raymed.evaluation import (
+    ask,
+    choose_threshold,
+    cross_fit_thresholds,
+    score_at_threshold,
+    threshold_at_specificity,
+)
 
 # Rows of toy A, by falling score:  .9 +   .8 +   .6 -   .5 +   .3 -   .1 -
 # Saying positive from there on:    sensitivity 1/3, 2/3, 2/3, 1, 1, 1
@@ -109,3 +115,42 @@ def test_at_patient_level_a_patients_images_are_averaged_before_the_question() -
     assert asked.scores.tolist() == pytest.approx([0.5, 0.1])
     assert asked.is_positive.tolist() == [True, False]
     assert asked.patients.tolist() == ["a", "b"]
+
+
+def test_the_threshold_at_a_specificity_spares_as_many_others_as_asked() -> None:
+    """Others at .6, .3, .1: two of three are spared from .5 on, all of them from .8 on."""
+    assert threshold_at_specificity(SCORES, IS_POSITIVE, 0.6) == 0.5
+    assert threshold_at_specificity(SCORES, IS_POSITIVE, 2 / 3) == 0.5
+    assert threshold_at_specificity(SCORES, IS_POSITIVE, 0.9) == 0.8
+
+
+def test_no_lower_score_would_spare_as_many() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.random(300) < 0.4
+    scores = np.round(rng.random(300) * 0.5 + 0.4 * truth, 2)  # with ties
+
+    for wanted in (0.5, 0.8, 0.95):
+        found = threshold_at_specificity(scores, truth, wanted)
+        lower = scores[scores < found]
+        assert (scores[~truth] < found).mean() >= wanted
+        assert not len(lower) or (scores[~truth] < lower.max()).mean() < wanted
+
+
+def test_others_above_everything_still_give_a_threshold() -> None:
+    scores, truth = np.array([0.9, 0.2]), np.array([False, True])
+
+    assert threshold_at_specificity(scores, truth, 0.9) > 0.9
+    assert threshold_at_specificity(scores, np.array([True, True]), 0.9) == 0.5
+
+
+def test_predictive_values_are_those_of_bayes_at_the_stated_prevalence() -> None:
+    """From .5 on: sensitivity 1, specificity 2/3. At 10 %: .1 / (.1 + .9 / 3) = 1/4, and 1."""
+    asked = ask(_table(SCORES), IS_POSITIVE.astype(int), list("abcdef"), [1], level="image")
+
+    found, _ = score_at_threshold(asked, 0.5, prevalence=0.1, draws=0)
+    here, _ = score_at_threshold(asked, 0.5, prevalence=0.5, draws=0)
+
+    assert found["binary_ppv"].value == pytest.approx(0.25)
+    assert found["binary_npv"].value == 1
+    assert here["binary_ppv"].value == pytest.approx(3 / 4)  # as counted: half are positive here
+    assert "binary_ppv" not in score_at_threshold(asked, 0.5, draws=0)[0]

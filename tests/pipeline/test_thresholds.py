@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from raymed.config import parse_experiment
+from raymed.config.experiment import BinaryFigures
 from raymed.data import Folds, Manifest
 from raymed.ensemble import OofTable
 from raymed.evaluation import ask, choose_threshold
@@ -115,3 +116,23 @@ def test_without_a_binary_question_there_is_no_threshold(scorer: Scorer) -> None
 
     assert "thresholds" not in row
     assert "binary_balanced_accuracy" not in row["oof"]["image"]["metrics"]
+
+
+def test_a_fixed_specificity_and_a_prevalence_add_their_figures(scorer: Scorer) -> None:
+    wish = BinaryFigures(specificity=0.9, prevalence=0.2)
+    evaluate = scorer.experiment.evaluate.model_copy(update={"binary": wish})
+    asked = scorer.experiment.model_copy(update={"evaluate": evaluate})
+
+    before, row = _row(scorer), _row(replace(scorer, experiment=asked))
+
+    for split in ("oof", "test"):
+        plain, told = (each[split]["patient"]["metrics"] for each in (before, row))
+        assert {name: told[name] for name in plain} == plain  # nothing else changes
+        assert set(told) - set(plain) == {
+            "binary_ppv",
+            "binary_npv",
+            "binary_sensitivity_at_fixed_specificity",
+            "binary_specificity_at_fixed_specificity",
+        }
+    reached = row["oof"]["image"]["metrics"]["binary_specificity_at_fixed_specificity"]["value"]
+    assert reached == pytest.approx(0.9, abs=0.1)
