@@ -8,6 +8,8 @@ from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
 from raymed.ensemble.meta_learners.inner import calibrated_on_unseen
 from raymed.ensemble.meta_learners.rows import FLOOR, Array, MetaRows
 
+NEWTON = 500
+
 
 class Logistic:
     """Affine over log-probabilities; `matrix` is [members * classes, classes]."""
@@ -36,7 +38,9 @@ def _fit(rows: MetaRows, penalty: float) -> Arrays:
     matrix = np.zeros((flat.shape[1], rows.classes))
     bias = np.full(rows.classes, -np.inf)
     if len(present) > 1:
-        model = LogisticRegression(C=1.0 / penalty, max_iter=2000, tol=1e-6)
+        model = LogisticRegression(
+            C=1.0 / penalty, solver=_solver(flat.shape[1] * len(present)), max_iter=2000, tol=1e-6
+        )
         model.fit(flat, rows.labels, sample_weight=rows.weights)
         binary = model.coef_.shape[0] == 1
         signs = np.array([[-0.5], [0.5]]) if binary else np.eye(len(present))
@@ -50,6 +54,11 @@ def _fit(rows: MetaRows, penalty: float) -> Arrays:
         level = np.average(scores, weights=rows.weights)
         bias[absent] = level + np.log(0.5 / rows.weights.sum())
     return {"matrix": matrix, "bias": bias}
+
+
+def _solver(coefficients: int) -> str:
+    """Newton's method needs few steps whatever the columns' scale; its Hessian must stay small."""
+    return "newton-cholesky" if coefficients <= NEWTON else "lbfgs"
 
 
 def flattened(logs: Array) -> Array:
