@@ -12,9 +12,15 @@ from raymed.ensemble.meta_learners import (
     fit_meta_learner,
     log_probabilities,
 )
-from raymed.ensemble.meta_learners.averaging import members_above_prior
+from raymed.ensemble.meta_learners.averaging import mean_weights
 from raymed.ensemble.oof import OofTable, join_members, member_rows, read_oof
-from raymed.ensemble.stack import Stack, fit_stack, predict_folds, read_stack, write_stack
+from raymed.ensemble.stack import (
+    Stack,
+    assemble_stack,
+    predict_folds,
+    read_stack,
+    write_stack,
+)
 from raymed.ensemble.uncertainty import Uncertainty, split_uncertainty
 
 __all__ = [
@@ -29,16 +35,16 @@ __all__ = [
     "Settings",
     "Stack",
     "Uncertainty",
+    "assemble_stack",
     "choose",
     "cross_fit",
     "cross_fitted_sets",
     "fit_conformal",
     "fit_meta_learner",
-    "fit_stack",
     "join_members",
     "log_probabilities",
+    "mean_weights",
     "member_rows",
-    "members_above_prior",
     "predict_folds",
     "read_oof",
     "read_stack",

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from raymed.ensemble.calibration import Calibration
 from raymed.ensemble.conformal import Conformal
-from raymed.ensemble.meta_learners import KINDS, MetaLearner, Settings, fit_meta_learner
+from raymed.ensemble.meta_learners import KINDS, MetaLearner
 from raymed.ensemble.meta_learners.rows import Array
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
@@ -35,17 +35,12 @@ class Stack:
     conformal: Mapping[str, Conformal] = field(default_factory=dict)
 
 
-def fit_stack(
-    kind: str,
-    oof: OofTable,
-    names: Mapping[str, str],
-    classes: tuple[str, ...],
-    settings: Settings | None = None,
+def assemble_stack(
+    learner: MetaLearner, oof: OofTable, names: Mapping[str, str], classes: tuple[str, ...]
 ) -> Stack:
-    """Fit the chosen meta-learner on all out-of-fold rows."""
-    fitted = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+    """Join a meta-learner with the members, by id, whose out-of-fold rows it was fitted on."""
     members = {member: names[member] for member in oof.members}
-    return Stack(members, classes, int(oof.fold.max()) + 1, fitted)
+    return Stack(members, classes, int(oof.fold.max()) + 1, learner)
 
 
 def predict_folds(meta_learner: MetaLearner, logits: npt.NDArray[np.floating[Any]]) -> Array:

@@ -18,10 +18,7 @@ from raymed.ensemble import (
     MetaLearner,
     MetaRows,
     OofTable,
-    Settings,
-    Stack,
-    fit_meta_learner,
-    members_above_prior,
+    mean_weights,
     predict_folds,
 )
 from raymed.evaluation import class_prior
@@ -41,20 +38,22 @@ def score_run(
     members: Sequence[Member],
     oof: OofTable,
     candidates: Sequence[Candidate],
-    settings: Settings,
-    stack: Stack,
+    chosen: Candidate,
+    fitted: Mapping[str, MetaLearner],
     failed: Mapping[str, str],
     machine: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Gather what the report shows; JSON-ready."""
+    """Gather what the report shows; JSON-ready.
+
+    `candidates` are cross-fitted; `fitted` holds each kind's meta-learner of all rows.
+    """
     scorer = Scorer(experiment, prepared)
     manifest, test = prepared.manifest, prepared.manifest.is_test
     declared = manifest.patients_declared
     rows = [_prior_row(scorer, oof, test)]
     rows += _member_rows(scorer, members, oof, test)
-    rows += _meta_learner_rows(scorer, members, oof, candidates, settings)
+    rows += _meta_learner_rows(scorer, members, oof, candidates, fitted)
     people = manifest.table["patient"]
-    chosen = next(each for each in candidates if each.kind == stack.meta_learner.kind)
     return {
         "schema": 1,
         "name": experiment.name,
@@ -70,7 +69,7 @@ def score_run(
         "patients": int(people[~test].nunique()),
         "test_samples": int(test.sum()),
         "test_patients": int(people[test].nunique()),
-        "chosen": stack.meta_learner.kind,
+        "chosen": chosen.kind,
         "rows": rows,
         "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
         "comparisons": compare_members(scorer, members, oof, chosen),
@@ -88,8 +87,7 @@ def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> di
 def _member_rows(
     scorer: Scorer, members: Sequence[Member], oof: OofTable, test: npt.NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
-    kept = members_above_prior(MetaRows.of(oof.logits, oof.labels, oof.patients))
-    kept = kept if kept.any() else ~kept
+    kept = mean_weights(MetaRows.of(oof.logits, oof.labels, oof.patients)) > 0
     rows = []
     for place, member in enumerate(members):
         own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
@@ -117,20 +115,20 @@ def _meta_learner_rows(
     members: Sequence[Member],
     oof: OofTable,
     candidates: Sequence[Candidate],
-    settings: Settings,
+    fitted: Mapping[str, MetaLearner],
 ) -> list[dict[str, Any]]:
     """Score every candidate: cross-fitted on the OOF rows, fitted on all of them for the test."""
     rows, names = [], [member.name for member in members]
     for candidate in candidates:
-        fitted = fit_meta_learner(candidate.kind, oof.logits, oof.labels, oof.patients, settings)
-        on_test = stack_on_test(fitted, members, scorer.prepared)
+        learner = fitted[candidate.kind]
+        on_test = stack_on_test(learner, members, scorer.prepared)
         rows.append(
             {
                 "name": candidate.kind,
                 "kind": "meta-learner",
-                "temperature": fitted.calibration.temperature,
-                "weights": dict(zip(names, fitted.member_weights.tolist(), strict=True)),
-                "trust": dict(zip(names, fitted.trust.tolist(), strict=True)),
+                "temperature": learner.calibration.temperature,
+                "weights": dict(zip(names, learner.member_weights.tolist(), strict=True)),
+                "trust": dict(zip(names, learner.trust.tolist(), strict=True)),
                 **scorer.row(oof, candidate.probabilities, on_test),
             }
         )

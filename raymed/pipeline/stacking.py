@@ -6,11 +6,13 @@ from typing import Any
 
 from raymed.config import Experiment
 from raymed.ensemble import (
+    MetaLearner,
     OofTable,
     Settings,
+    assemble_stack,
     choose,
     cross_fit,
-    fit_stack,
+    fit_meta_learner,
     join_members,
     write_stack,
 )
@@ -60,19 +62,23 @@ def stack_and_score(
         settings = Settings(wish.penalty, wish.calibration, experiment.seed)
         candidates = [cross_fit(kind, oof, settings) for kind in wish.meta_learners]
         chosen = choose(candidates, oof)
+        fitted: dict[str, MetaLearner] = {
+            kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+            for kind in wish.meta_learners
+        }
         names = {member.id: member.name for member in complete}
-        stack = fit_stack(chosen.kind, oof, names, prepared.manifest.classes, settings)
+        learner = fitted[chosen.kind]
+        stack = assemble_stack(learner, oof, names, prepared.manifest.classes)
         analysis = Analysis(
             Scorer(experiment, prepared),
             oof,
             chosen.probabilities,
-            stack_on_test(stack.meta_learner, complete, prepared),
+            stack_on_test(learner, complete, prepared),
         )
         conformal = analysis.conformal()
-        stack = replace(stack, conformal=conformal)
-        write_stack(stack, run.stack_folder)
+        write_stack(replace(stack, conformal=conformal), run.stack_folder)
         metrics = score_run(
-            experiment, prepared, complete, oof, candidates, settings, stack, failed, machine
+            experiment, prepared, complete, oof, candidates, chosen, fitted, failed, machine
         )
         beyond = analysis.facts(complete, conformal)
         write_json(run.metrics_file, {"about": about, **metrics, **beyond})

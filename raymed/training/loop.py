@@ -25,7 +25,7 @@ from raymed.training.optimizer_state import TensorState, restore_optimizer
 from raymed.training.phases import enter_phase
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
-from raymed.training.steps import BatchLoss, take_step
+from raymed.training.steps import BatchLoss, Outcome, take_step
 
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
@@ -145,8 +145,7 @@ class Trainer:
             derive_seed(self.seed, self.fold, AUGMENTATION, *keys)
         )
         batches = self.epoch_batches(number)
-        started, loss_sum, hits, images = time.monotonic(), 0.0, 0, 0
-        refused = skipped = 0
+        started, tally = time.monotonic(), _Tally()
         for step, rows in enumerate(batches):
             factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
             for group in optimizer.param_groups:
@@ -154,27 +153,22 @@ class Trainer:
             behind = (number * len(batches) + step) / (self.epochs * len(batches))
             loss = self.batch_loss(shared, rows, generator)
             outcome = take_step(optimizer, loss, self.recipe, behind)
-            refused = 0 if outcome.stepped else refused + 1
-            if refused > self._patience or refused == len(batches):
+            tally.count(outcome, len(rows))
+            if tally.refused > self._patience or tally.refused == len(batches):
                 place = f"phase {index + 1}, epoch {number + 1}, step {step + 1}"
                 raise _not_finite(outcome.loss, place, phase)
-            if outcome.stepped:
-                loss_sum += outcome.loss * len(rows)
-                hits, images = hits + outcome.correct, images + len(rows)
-            else:
-                skipped += 1
-            yield StepEnd(number * len(batches) + step + 1, loss_sum / max(1, images), len(rows))
+            yield StepEnd(number * len(batches) + step + 1, tally.loss, len(rows))
         rates = [group["base_lr"] for group in optimizer.param_groups]
         yield EpochEnd(
             index + 1,
             number + 1,
-            loss_sum / max(1, images),
-            hits / max(1, images),
+            tally.loss,
+            tally.accuracy,
             max(rates),
             min(rates),
             time.monotonic() - started,
-            images,
-            skipped,
+            tally.images,
+            tally.skipped,
             optimizer,
         )
 
@@ -198,6 +192,35 @@ class Trainer:
             self.ranks,
             len(batch_rows),
         )
+
+
+@dataclass
+class _Tally:
+    """Sums over an epoch's steps; `refused` are those in a row that changed nothing."""
+
+    loss_sum: float = 0.0
+    hits: int = 0
+    images: int = 0
+    skipped: int = 0
+    refused: int = 0
+
+    def count(self, outcome: Outcome, images: int) -> None:
+        """Add a step."""
+        if not outcome.stepped:
+            self.skipped, self.refused = self.skipped + 1, self.refused + 1
+            return
+        self.loss_sum += outcome.loss * images
+        self.hits, self.images, self.refused = self.hits + outcome.correct, self.images + images, 0
+
+    @property
+    def loss(self) -> float:
+        """The mean over images so far."""
+        return self.loss_sum / max(1, self.images)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images classified rightly so far."""
+        return self.hits / max(1, self.images)
 
 
 def _not_finite(loss: float, place: str, phase: Phase) -> TrainingError:

@@ -11,9 +11,9 @@ from raymed.ensemble import (
     KINDS,
     OofTable,
     Settings,
+    assemble_stack,
     cross_fit,
     fit_meta_learner,
-    fit_stack,
     join_members,
     read_stack,
     write_stack,
@@ -170,7 +170,8 @@ class TestEveryKind:
     ) -> None:
         oof, names = joined(toy, 1, 2), {"m0": "first", "m1": "second"}
         settings = Settings(calibration=calibration)
-        stack = fit_stack(kind, oof, names, toy.manifest.classes, settings)
+        learner = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+        stack = assemble_stack(learner, oof, names, toy.manifest.classes)
         write_stack(stack, tmp_path)
 
         again = read_stack(tmp_path)

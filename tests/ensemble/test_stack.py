@@ -10,12 +10,13 @@ from scipy.special import softmax
 
 from raymed.ensemble import (
     Candidate,
+    MetaLearner,
     OofTable,
     Settings,
+    assemble_stack,
     choose,
     cross_fit,
     fit_meta_learner,
-    fit_stack,
     join_members,
     predict_folds,
     read_stack,
@@ -23,12 +24,14 @@ from raymed.ensemble import (
 )
 from raymed.errors import InputError
 
-NAMES = {"m0": "first", "m1": "second"}
-
 
 def joined(toy: Any, *strengths: float) -> OofTable:
     tables = {f"m{i}": toy.table(f"m{i}", toy.logits(s)) for i, s in enumerate(strengths)}
     return join_members(tables, toy.manifest, toy.folds)
+
+
+def fitted(kind: str, oof: OofTable) -> MetaLearner:
+    return fit_meta_learner(kind, oof.logits, oof.labels, oof.patients)
 
 
 def test_cross_fitting_is_not_fooled_by_members_that_know_nothing(toy: Any) -> None:
@@ -105,7 +108,7 @@ def test_what_cannot_be_cross_fitted_is_refused(toy: Any) -> None:
 
 def test_the_stack_is_applied_a_fold_index_at_a_time(toy: Any) -> None:
     """Averaging members' fold models first would give another answer."""
-    learner = fit_stack("mean", joined(toy, 1, 2), NAMES, toy.manifest.classes).meta_learner
+    learner = fitted("mean", joined(toy, 1, 2))
     logits = np.random.default_rng(0).normal(size=(4, 7, 2, 3)) * 3
 
     combined = predict_folds(learner, logits)
@@ -117,7 +120,8 @@ def test_the_stack_is_applied_a_fold_index_at_a_time(toy: Any) -> None:
 
 def test_a_stack_that_was_changed_on_disk_is_refused(toy: Any, tmp_path: Path) -> None:
     oof = joined(toy, 1)
-    write_stack(fit_stack("mean", oof, {"m0": "first"}, toy.manifest.classes), tmp_path)
+    stack = assemble_stack(fitted("mean", oof), oof, {"m0": "first"}, toy.manifest.classes)
+    write_stack(stack, tmp_path)
     file = tmp_path / "stack.json"
     file.write_text(file.read_text().replace('"folds": 3', '"folds": 2'))
 

@@ -1,5 +1,7 @@
 """Weights by member and class: whom to trust with which class."""
 
+from functools import partial
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
@@ -14,11 +16,8 @@ class ByClass:
 
     def fit(self, rows: MetaRows, settings: Settings) -> Fit:
         """Fit, and calibrate on patients that were not fitted on."""
-
-        def fit(part: MetaRows) -> Arrays:
-            return _fit(part, settings.penalty)
-
-        return calibrated_on_unseen(fit(rows), fit, self.combine, rows, settings)
+        fit = partial(_fit, penalty=settings.penalty)
+        return calibrated_on_unseen(fit, self.combine, rows, settings)
 
     def combine(self, arrays: Arrays, logs: Array) -> Array:
         """Weigh and normalise."""

@@ -41,13 +41,12 @@ def inner_folds(rows: MetaRows, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
 
 
 def calibrated_on_unseen(
-    arrays: Arrays,
     fit: Callable[[MetaRows], Arrays],
     combine: Callable[[Arrays, Array], Array],
     rows: MetaRows,
     settings: Settings,
 ) -> Fit:
-    """Join arrays with the scores of rows that inner folds held out."""
+    """Fit on all rows; beside it stand the scores of rows that inner folds held out."""
     some = some_patients(rows, settings.seed)
     scores = np.empty((0, rows.classes))
     folds = [] if settings.calibration == "none" else list(inner_folds(some, settings.seed))
@@ -55,4 +54,4 @@ def calibrated_on_unseen(
         scores = np.empty((len(some.labels), rows.classes))
     for held in folds:
         scores[held] = combine(fit(some.take(~held)), some.logs[held])
-    return Fit(arrays, scores, some)
+    return Fit(fit(rows), scores, some)

@@ -1,5 +1,7 @@
 """Multinomial logistic regression on the members' log-probabilities, L2-regularised."""
 
+from functools import partial
+
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 from sklearn.linear_model import LogisticRegression
@@ -16,11 +18,8 @@ class Logistic:
 
     def fit(self, rows: MetaRows, settings: Settings) -> Fit:
         """Fit, and calibrate on patients that were not fitted on."""
-
-        def fit(part: MetaRows) -> Arrays:
-            return _fit(part, settings.penalty)
-
-        return calibrated_on_unseen(fit(rows), fit, self.combine, rows, settings)
+        fit = partial(_fit, penalty=settings.penalty)
+        return calibrated_on_unseen(fit, self.combine, rows, settings)
 
     def combine(self, arrays: Arrays, logs: Array) -> Array:
         """Apply."""
