@@ -91,6 +91,29 @@ def test_the_climb_has_length_rho_over_all_groups_together(net: Net, batches: An
     assert [group["lr"] for group in optimizer.param_groups] == [10.0**-i for i in range(5)]
 
 
+@pytest.mark.parametrize("cached", [0, 20, 10**9])
+def test_each_group_climbs_by_its_own_rho_in_runs_of_any_length(
+    cached: int, net: Net, batches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are moved in runs that fit a cache: no run may take its neighbour's rho."""
+    monkeypatch.setattr("raymed.optim.climbs._CACHED", cached)
+    model, rhos = net(), [0.5, 0.5, 0.0, 0.2, 0.2]
+    own = dict(zip(model.parameters(), rhos, strict=True))
+    groups = [{"params": [parameter], "rho": rho} for parameter, rho in own.items()]
+    optimizer = SAM(groups, torch.optim.SGD, rho=1.0, lr=1.0)
+    before = [parameter.detach().clone() for parameter in own]
+    loss_of(model, batches[0]).backward()
+    gradients = [torch.zeros(1) if p.grad is None else p.grad.clone() for p in own]
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    optimizer.first_step()
+
+    for parameter, start, gradient, rho in zip(own, before, gradients, rhos, strict=True):
+        expected = start + rho * gradient / norm if parameter.grad is not None else start
+        torch.testing.assert_close(parameter.detach(), expected, rtol=1e-12, atol=1e-14)
+    optimizer.give_up()
+    assert all(torch.equal(a, b) for a, b in zip(own, before, strict=True))
+
+
 def test_a_parameter_without_gradient_in_the_second_pass_is_not_left_perturbed(net: Net) -> None:
     model = net()
     optimizer = SAM(model.parameters(), torch.optim.SGD, rho=0.5, lr=0.0)
