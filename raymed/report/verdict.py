@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from raymed.ensemble.crossfit import TIE
 from raymed.evaluation import Estimate, Scores
 from raymed.report.material import Material, View
 from raymed.report.wording import (
@@ -54,6 +55,7 @@ class Verdict:
     sentence: str
     tiles: tuple[Tile, ...]
     basis: str
+    alone: str  # how the stack stands against its best member
     test: str | None  # what the test split says, if there is one
 
 
@@ -88,6 +90,7 @@ def verdict(material: Material) -> Verdict:
         sentence=f"{words}. It names the right class for {share} of {view.noun}.",
         tiles=_tiles(stack, prior),
         basis=_basis(material),
+        alone=_alone(material, view),
         test=_test(material),
     )
 
@@ -132,6 +135,24 @@ def _basis(material: Material) -> str:
         f"the other {count(metrics['folds'] - 1, 'fold')}. The stack joins "
         f"{count(len(used), 'member')} by the {metrics['chosen']} meta-learner."
     )
+
+
+def _alone(material: Material, view: View) -> str:
+    """Say what the best member does by itself, and warn where the stack does worse."""
+    losses = {
+        row.name: scores.metrics["log_loss"].value or 0.0
+        for row in material.rows
+        if row.kind == "member" and (scores := view.scores(row)) is not None
+    }
+    best = min(losses, key=losses.__getitem__)
+    own = _both(material, view)[0].metrics["log_loss"].value or 0.0
+    said = (
+        f"Its best member alone, {best}, has a log loss of {number(losses[best])}, "
+        f"the stack {number(own)}."
+    )
+    if own - losses[best] <= TIE:  # what the choice of a meta-learner forgives too
+        return said
+    return f"{said} Here stacking cost more than it gave: {best} alone would have been better."
 
 
 def _test(material: Material) -> str | None:
