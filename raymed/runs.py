@@ -97,6 +97,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def gallery_file(self) -> Path:
+        """The images that the report shows, with their saliency maps."""
+        return self.path / "gallery.parquet"
+
+    @property
     def report_file(self) -> Path:
         """The report to open in a browser."""
         return self.path / "report.html"

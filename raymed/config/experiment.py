@@ -78,6 +78,13 @@ class Evaluate(Strict):
         description="the two members whose loss surfaces stand side by side; default: the first "
         "two that are no probes",
     )
+    gallery: int = Field(
+        12,
+        ge=0,
+        le=48,
+        description="how many of the stack's surest mistakes the report shows, and as many right "
+        "answers: patients' images, each with a saliency map; 0 shows none",
+    )
 
 
 class Cluster(Strict):
