@@ -107,6 +107,16 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def inference_file(self) -> Path:
+        """How long members and stack take to predict an image."""
+        return self.path / "inference.json"
+
+    @property
+    def comparison_folder(self) -> Path:
+        """What `raymed compare` found."""
+        return self.path / "comparison"
+
+    @property
     def log_folder(self) -> Path:
         """What Ray and the workers said."""
         return self.path / "log"

@@ -17,6 +17,7 @@ from raymed.report.wording import (
 
 ROUNDING = 1e-6  # a stack that is the prior must not beat it by the last bits
 CHANCE = 0.5  # AUROC of a ranking that knows nothing
+SIGNIFICANT = 0.05
 
 LEAKAGE_NOT_EXCLUDED = (
     "Leakage was not excluded: patients were not declared, so images of one patient may lie on "
@@ -177,3 +178,13 @@ def reading(difference: Estimate) -> str:
     if difference.low > 0 or difference.high < 0:
         return "The interval leaves out 0: the difference is more than chance."
     return "The interval holds 0: no difference can be claimed."
+
+
+def gain_in_words(gain: Estimate, p: float | None) -> str:
+    """Say what a gain, positive where it is one, and its adjusted p-value allow to be said."""
+    if gain.low is None or gain.high is None:
+        return "too few patients to tell"
+    if gain.low <= 0 <= gain.high:
+        return "no difference could be shown"
+    word = "better" if gain.low > 0 else "worse"
+    return word if p is not None and p < SIGNIFICANT else f"{word}, but not once p is adjusted"
