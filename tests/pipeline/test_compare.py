@@ -166,6 +166,7 @@ def test_a_build_is_not_disturbed(built: Built, make: Make, again: Path) -> None
     assert (again / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_stopped_between_two_folds_it_continues_and_says_the_same(
     built: Built, make: Make, compared: Compared, tmp_path: Path
 ) -> None:
