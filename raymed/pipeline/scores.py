@@ -19,6 +19,7 @@ from raymed.ensemble import (
     MetaRows,
     OofTable,
     mean_weights,
+    member_probabilities,
     predict_folds,
 )
 from raymed.evaluation import class_prior
@@ -93,7 +94,7 @@ def _member_rows(
         own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
         on_test = None
         if test.any():
-            on_test = np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0)
+            on_test = member_probabilities(_test_logits([member], test)[:, :, 0])
         done = complete(member.folder.path) or {}
         rows.append(
             {
