@@ -102,6 +102,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def evaluations_folder(self) -> Path:
+        """What the stack is worth on external test sets, a folder each."""
+        return self.path / "evaluations"
+
+    @property
     def log_folder(self) -> Path:
         """What Ray and the workers said."""
         return self.path / "log"
