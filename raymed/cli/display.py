@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +21,7 @@ from raymed.pipeline.build import Built, build_events
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
 from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
+from raymed.runs import RunFolder
 
 Result = TypeVar("Result")
 
@@ -37,21 +38,13 @@ def show_build(experiment: Experiment, run: Path | None) -> None:
     Ends with exit code 3 when members failed.
     """
     console = Console()
-    built = show_to_the_end(build_events(experiment, run), console)
+    built = follow_until_stopped(build_events(experiment, run), console)
     _print_summary(console, built)
-    if built.failed:
-        for name, reason in built.failed.items():
-            console.print(f"[red]member {escape(name)} failed[/]: {escape(reason)}")
-        console.print(f"logs: {built.run.log_folder}", soft_wrap=True)
-        raise typer.Exit(3)
+    end_with_failures(built.failed, built.run, console)
 
 
-def show_to_the_end(events: Generator[Event, None, Result], console: Console) -> Result:
-    """Show a story that the same command continues; return what it leaves.
-
-    Ends with exit code 130 on Ctrl-C or when asked to end (SIGTERM, as batch systems send it before
-    they kill).
-    """
+def follow_until_stopped(events: Generator[Event, None, Result], console: Console) -> Result:
+    """Show a long job; ends with exit code 130 when it is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with BuildDisplay(console) as display:
@@ -60,6 +53,15 @@ def show_to_the_end(events: Generator[Event, None, Result], console: Console) ->
         events.close()
         console.print("\nstopped; the same command continues where this one was")
         raise typer.Exit(130) from None
+
+
+def end_with_failures(failed: Mapping[str, str], run: RunFolder, console: Console) -> None:
+    """Name the members that failed, if any, and end with exit code 3."""
+    if failed:
+        for name, reason in failed.items():
+            console.print(f"[red]member {escape(name)} failed[/]: {escape(reason)}")
+        console.print(f"logs: {run.log_folder}", soft_wrap=True)
+        raise typer.Exit(3)
 
 
 def show_rate(events: Generator[Event, None, FoundRate]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from rich.console import Console
 from rich.markup import escape
 
-from raymed.cli.display import scores_table, show_to_the_end
+from raymed.cli.display import follow_until_stopped, scores_table
 from raymed.pipeline.evaluate import Evaluated
 from raymed.pipeline.events import Event
 
@@ -13,7 +13,7 @@ from raymed.pipeline.events import Event
 def show_evaluation(events: Generator[Event, None, Evaluated]) -> None:
     """Evaluate, showing progress, then the figures, their doubts and the path of the report."""
     console = Console()
-    evaluated = show_to_the_end(events, console)
+    evaluated = follow_until_stopped(events, console)
     metrics = evaluated.metrics
     level = "patient" if metrics["patients_declared"] else "image"
     title = f"{metrics['name']}: {level} level, 95 % interval by {level}"
