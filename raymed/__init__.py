@@ -12,11 +12,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Built",
     "EnsembleMetaClassifier",
+    "Evaluated",
     "Experiment",
     "InputError",
     "RaymedError",
     "StackPredictor",
     "build",
+    "evaluate",
     "load_stack",
     "read_experiment",
     "write_report",
@@ -25,11 +27,13 @@ __all__ = [
 _HOMES = {
     "Built": "raymed.pipeline.build",
     "EnsembleMetaClassifier": "raymed.predict",
+    "Evaluated": "raymed.pipeline.evaluate",
     "Experiment": "raymed.config",
     "InputError": "raymed.errors",
     "RaymedError": "raymed.errors",
     "StackPredictor": "raymed.predict",
     "build": "raymed.pipeline.build",
+    "evaluate": "raymed.pipeline.evaluate",
     "load_stack": "raymed.predict",
     "read_experiment": "raymed.config",
     "write_report": "raymed.report",
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from raymed.config import Experiment, read_experiment
     from raymed.errors import InputError, RaymedError
     from raymed.pipeline.build import Built, build
+    from raymed.pipeline.evaluate import Evaluated, evaluate
     from raymed.predict import EnsembleMetaClassifier, StackPredictor, load_stack
     from raymed.report import write_report
 

@@ -107,6 +107,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def evaluations_folder(self) -> Path:
+        """What the stack is worth on external test sets, a folder each."""
+        return self.path / "evaluations"
+
+    @property
     def inference_file(self) -> Path:
         """How long members and stack take to predict an image."""
         return self.path / "inference.json"

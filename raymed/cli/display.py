@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -35,8 +35,7 @@ _COLUMNS = {
 def show_build(experiment: Experiment, run: Path | None) -> None:
     """Build, showing progress, then the summary and the path of the report.
 
-    Ends with exit code 3 when members failed, with 130 on Ctrl-C or when asked to end (SIGTERM, as
-    batch systems send it before they kill).
+    Ends with exit code 3 when members failed.
     """
     console = Console()
     built = follow_until_stopped(build_events(experiment, run), console)
@@ -120,7 +119,7 @@ class BuildDisplay:
         take(self.board, event)
         match event:
             case Stage() if new_stage:
-                self._say(f"[bold]{event.name}[/]")
+                self._say(f"[bold]{escape(event.name)}[/]")
             case Training(ended=True) if not self.console.is_terminal:
                 count = f"{self.board.done}/{self.board.total}"
                 self._say(f"[green]done[/] {escape(event.member)}, {event.part} ({count})")
@@ -146,21 +145,26 @@ def _print_summary(console: Console, built: Built) -> None:
     metrics = built.metrics
     level = "patient" if metrics["patients_declared"] else "image"
     title = f"{metrics['name']}: out-of-fold, {level} level, 95 % interval by patient"
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    table.add_column("", overflow="fold")
-    for name in _COLUMNS.values():
-        table.add_column(name, justify="right")
-    for row in metrics["rows"]:
-        chosen = row["kind"] == "meta-learner" and row["name"] == metrics["chosen"]
-        name = escape(f"stack: {row['name']}" if row["kind"] == "meta-learner" else row["name"])
-        figures = row["oof"][level]["metrics"]
-        cells = [_estimate(figures[key]) for key in _COLUMNS]
-        table.add_row(f"[bold]{name} *[/]" if chosen else name, *cells)
-    console.print(table)
+    scores = [row["oof"][level] for row in metrics["rows"]]
+    console.print(scores_table(title, metrics, scores))
     if not metrics["patients_declared"]:
         console.print("[yellow]Patients are not declared: leakage was not excluded.[/]")
     console.print("* the stack that predicts; its figures are cross-fitted by patient")
     console.print(f"report: {built.run.report_file}", soft_wrap=True, highlight=False)
+
+
+def scores_table(title: str, metrics: dict[str, Any], scores: list[dict[str, Any]]) -> Table:
+    """Draw the headline figures of the rows of `metrics`, the chosen stack marked."""
+    table = Table(title=escape(title), title_justify="left", caption_justify="left")
+    table.add_column("", overflow="fold")
+    for name in _COLUMNS.values():
+        table.add_column(name, justify="right")
+    for row, scored in zip(metrics["rows"], scores, strict=True):
+        chosen = row["kind"] == "meta-learner" and row["name"] == metrics["chosen"]
+        name = escape(f"stack: {row['name']}" if row["kind"] == "meta-learner" else row["name"])
+        cells = [_estimate(scored["metrics"][key]) for key in _COLUMNS]
+        table.add_row(f"[bold]{name} *[/]" if chosen else name, *cells)
+    return table
 
 
 def _estimate(figure: dict[str, float | None]) -> str:

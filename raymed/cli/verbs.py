@@ -173,6 +173,41 @@ def predict(
 
 
 @app.command()
+def evaluate(
+    run: Run,
+    source: Annotated[
+        Path,
+        typer.Argument(help="class folders, CSV/Parquet manifest or npz", show_default=False),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="where its columns differ: data.patients.column=subject", show_default=False
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="default: the source's name")] = None,
+    shared_patients: Annotated[
+        bool, typer.Option("--shared-patients", help="go on where it shares some with the run")
+    ] = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
+) -> None:
+    """Evaluate the stack of a run on an external test set; the same command again continues."""
+    with _loading():
+        from raymed.cli.external import show_evaluation
+        from raymed.pipeline.evaluate import evaluate_events
+    show_evaluation(
+        evaluate_events(
+            run,
+            source,
+            overrides or (),
+            name=name,
+            shared_patients=shared_patients,
+            device=device,
+        )
+    )
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of a configuration, for editors."""
     from raymed.config import json_schema

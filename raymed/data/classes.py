@@ -29,15 +29,7 @@ def class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
         if len(found) < 2:
             raise InputError(str(data.source), f"holds one class only: {found}", "give two or more")
         return tuple(found)
-    strangers = [name for name in found if name not in data.classes]
-    if strangers:
-        count = int(labels.isin(strangers).sum())
-        hint = did_you_mean(strangers[0], data.classes) or f"classes are {some(data.classes, 20)}"
-        raise InputError(
-            str(data.source),
-            f"{count} samples have labels outside data.classes: {some(strangers)}",
-            hint,
-        )
+    refuse_strangers(labels, data.classes, str(data.source))
     empty = [name for name in data.classes if name not in found]
     if empty:
         raise InputError(
@@ -46,6 +38,17 @@ def class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
             f"remove it from data.classes; labels found: {some(found, 20)}",
         )
     return data.classes
+
+
+def refuse_strangers(labels: pd.Series, classes: Sequence[str], place: str) -> None:
+    """Refuse labels that are none of the classes."""
+    strangers = sorted(set(labels.unique()) - set(classes), key=_natural)
+    if strangers:
+        count = int(labels.isin(strangers).sum())
+        hint = did_you_mean(strangers[0], classes) or f"classes are {some(classes, 20)}"
+        raise InputError(
+            place, f"{count} samples have labels outside data.classes: {some(strangers)}", hint
+        )
 
 
 def check_positive(classes: Sequence[str], positive: Sequence[str]) -> None:

@@ -131,14 +131,12 @@ def list_samples(data: DataConfig) -> Listing:
             "give {column: ..}, {file: .., column: ..} or {pattern: ..}; `none` if it is "
             "truly unknown, every figure will then say that leakage was not excluded",
         )
-    samples = read_source(data).sort_values("sample_id", ignore_index=True)
-    _refuse_repeated_ids(samples, data)
+    samples = read_samples(data)
     labels = named_labels(samples["label"], data.classes)
     classes = class_order(labels, data)
     if data.binary is not None:
         check_positive(classes, data.binary.positive)
-    numbers = labels.map({name: i for i, name in enumerate(classes)})
-    samples = samples.assign(label=numbers.astype("int16"), patient=find_patients(samples, data))
+    samples = numbered(samples, labels, classes).assign(patient=find_patients(samples, data))
     folds = data.folds
     if folds.column is not None:
         trained_on = samples[samples["split"] == "train"]
@@ -152,6 +150,19 @@ def read_manifest(data: DataConfig) -> Manifest:
     """List the samples and open every image once; raises `InputError` as both steps do."""
     listing = list_samples(data)
     return listing.inspected(list(inspect_images(listing.images)))
+
+
+def read_samples(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:
+    """Read what the source lists, in the order of ids, none of them twice (see `read_source`)."""
+    samples = read_source(data, to_train=to_train).sort_values("sample_id", ignore_index=True)
+    _refuse_repeated_ids(samples, data)
+    return samples
+
+
+def numbered(samples: pd.DataFrame, labels: pd.Series, classes: Sequence[str]) -> pd.DataFrame:
+    """Give each sample the number of its label among the classes."""
+    numbers = labels.map({name: i for i, name in enumerate(classes)})
+    return samples.assign(label=numbers.astype("int16"))
 
 
 def _refuse_repeated_ids(samples: pd.DataFrame, data: DataConfig) -> None:

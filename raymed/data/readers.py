@@ -28,8 +28,8 @@ _SPLITS = {
 }
 
 
-def read_source(data: DataConfig) -> pd.DataFrame:
-    """Read whatever `data.source` is, by what lies there."""
+def read_source(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:
+    """Read whatever `data.source` is, by what lies there; an npz `to_train` on needs that part."""
     source = data.source
     if source.is_dir():
         return _read_class_folders(source)
@@ -40,7 +40,7 @@ def read_source(data: DataConfig) -> pd.DataFrame:
             "relative paths start at the configuration file's folder",
         )
     if source.suffix.lower() == ".npz":
-        return _read_npz(source)
+        return _read_npz(source, to_train)
     if source.suffix.lower() in (".csv", ".parquet", ".pq"):
         return _read_manifest_table(source, data)
     raise InputError(
@@ -131,7 +131,7 @@ def _known_splits(split: pd.Series, source: Path) -> pd.Series:
     return known
 
 
-def _read_npz(source: Path) -> pd.DataFrame:
+def _read_npz(source: Path, to_train: bool) -> pd.DataFrame:
     try:
         with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             held = {name: arrays[name] for name in arrays.files if not name.endswith("_images")}
@@ -140,7 +140,7 @@ def _read_npz(source: Path) -> pd.DataFrame:
     except _NPZ_FAULTS as error:
         raise InputError(str(source), f"cannot be read as npz ({error})") from None
     parts = [part for part in ("train", "val", "test") if f"{part}_images" in shapes]
-    if "train" not in parts:
+    if not parts or (to_train and "train" not in parts):
         raise InputError(
             str(source),
             f"has no array 'train_images' (found {some(sorted(held | shapes), 10)})",

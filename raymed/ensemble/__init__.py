@@ -17,6 +17,7 @@ from raymed.ensemble.oof import OofTable, join_members, member_rows, read_oof
 from raymed.ensemble.stack import (
     Stack,
     assemble_stack,
+    member_probabilities,
     predict_folds,
     read_stack,
     write_stack,
@@ -46,6 +47,7 @@ __all__ = [
     "join_members",
     "log_probabilities",
     "mean_weights",
+    "member_probabilities",
     "member_rows",
     "predict_folds",
     "read_oof",

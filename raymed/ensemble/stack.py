@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
 
 from raymed.ensemble.calibration import Calibration
 from raymed.ensemble.conformal import Conformal
@@ -50,6 +51,11 @@ def predict_folds(meta_learner: MetaLearner, logits: npt.NDArray[np.floating[Any
     resulting probabilities are averaged over fold indices.
     """
     return np.asarray(np.mean([meta_learner.probabilities(part) for part in logits], axis=0))
+
+
+def member_probabilities(logits: npt.NDArray[np.floating[Any]]) -> Array:
+    """Average what the fold models of a member say: logits [folds, n, classes] to [n, classes]."""
+    return np.asarray(np.mean(softmax(logits.astype(np.float64), axis=2), axis=0))
 
 
 def write_stack(stack: Stack, folder: Path) -> None:

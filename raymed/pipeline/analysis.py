@@ -94,24 +94,13 @@ class Analysis:
         cross = cross_fitted_sets(
             rows.probabilities, rows.labels, rows.patients, rows.fold, **wish.model_dump()
         )
-        scored = {"oof": self._scored(rows, cross), "test": None}
+        scored = {"oof": score_coverage(self.scorer, rows, cross), "test": None}
         test = self._test(level)
         if test is not None:
-            scored["test"] = self._scored(test, conformal.sets(test.probabilities))
+            sets = conformal.sets(test.probabilities)
+            scored["test"] = score_coverage(self.scorer, test, sets)
         finite = [float(t) if np.isfinite(t) else None for t in conformal.thresholds]
         return {**wish.model_dump(), "thresholds": finite, **scored}
-
-    def _scored(self, rows: Leveled, sets: npt.NDArray[np.bool_]) -> dict[str, Any]:
-        evaluate = self.scorer.experiment.evaluate
-        found = score_sets(
-            sets,
-            rows.labels,
-            rows.patients,
-            self.scorer.prepared.manifest.classes,
-            draws=evaluate.draws,
-            seed=self.scorer.experiment.seed,
-        )
-        return asdict(found)
 
     def _abstention(self, level: Level) -> dict[str, Any]:
         rows, test = self._out_of_fold(level), self._test(level)
@@ -153,6 +142,19 @@ class Analysis:
         manifest = self.scorer.prepared.manifest
         test = manifest.is_test
         return Leveled.of(level, self.on_test, manifest.labels[test], manifest.patients[test], {})
+
+
+def score_coverage(scorer: Scorer, rows: Leveled, sets: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Score sets of classes, bool [rows, classes]; JSON-ready."""
+    found = score_sets(
+        sets,
+        rows.labels,
+        rows.patients,
+        scorer.prepared.manifest.classes,
+        draws=scorer.experiment.evaluate.draws,
+        seed=scorer.experiment.seed,
+    )
+    return asdict(found)
 
 
 def _thinned(curve: RiskCoverage) -> dict[str, Any]:

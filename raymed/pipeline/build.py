@@ -9,7 +9,7 @@ from typing import Any
 from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
-from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.events import Event, Stage, result_of
 from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, check_recipes, finish_member, plan_members
 from raymed.pipeline.placement import place
@@ -37,13 +37,7 @@ def build(experiment: Experiment, run: Path | str | None = None) -> Built:
     The same call again continues where it was stopped. Raises `InputError` for bad input and
     `BuildError` when fewer members remain than `ensemble.minimum_members`.
     """
-    events = build_events(experiment, run)
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            built: Built = end.value
-            return built
+    return result_of(build_events(experiment, run))
 
 
 def build_events(

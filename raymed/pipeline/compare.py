@@ -9,7 +9,7 @@ from raymed.config import Experiment, Variants, derive_variants
 from raymed.errors import BuildError, InputError
 from raymed.files import complete, digest, mark_complete, read_json, write_json
 from raymed.pipeline.contenders import Milliseconds, contenders_of
-from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.events import Event, Stage, result_of
 from raymed.pipeline.gains import compare_contenders
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.joined import Joined, join_repeat, joined_contenders
@@ -45,13 +45,7 @@ def compare(
     continues where it was stopped. Raises `InputError` for bad input and `BuildError` when no
     choice is left to compare.
     """
-    events = compare_events(experiment, run, sharpness=sharpness)
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            compared: Compared = end.value
-            return compared
+    return result_of(compare_events(experiment, run, sharpness=sharpness))
 
 
 def compare_events(

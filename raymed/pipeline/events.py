@@ -1,9 +1,13 @@
 """What a build says while it runs; the command line shows it, a program may ignore it."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from raymed.pipeline.board import Row
 from raymed.training import Progress
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,13 @@ class Note:
 
 
 Event = Stage | Plan | Training | MemberFailed | Note
+
+
+def result_of(events: Generator[Event, None, Result]) -> Result:
+    """Go through a story whose events nobody watches; returns what it leaves."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -18,6 +18,7 @@ from raymed.data import (
 )
 from raymed.data.audit import LEAK_SIZE
 from raymed.data.images import Inspection, inspect_images
+from raymed.data.manifest import Listing
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, Note, Stage
@@ -39,20 +40,20 @@ def prepare(
 
     With `keep` the experiment that the folder holds already stays written in it.
     """
-    manifest = yield from _read(experiment)
+    yield Stage("reading the manifest")
+    manifest = yield from open_images(list_samples(experiment.data))
     manifest = draw_test_split(manifest, experiment.data, experiment.seed)
     folds = assign_folds(manifest, experiment.data, experiment.seed)
     freeze(experiment, run, manifest, folds, keep=keep)
     sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
     for size in sizes:
-        yield from _decode(experiment.cluster.cache_folder, manifest, size)
+        yield from decode(experiment.cluster.cache_folder, manifest, size)
     yield from _audit(experiment, run, manifest, folds)
     return Prepared(manifest, folds)
 
 
-def _read(experiment: Experiment) -> Generator[Event, None, Manifest]:
-    yield Stage("reading the manifest")
-    listing = list_samples(experiment.data)
+def open_images(listing: Listing) -> Generator[Event, None, Manifest]:
+    """Open every listed image once; returns the manifest, or raises if any cannot be used."""
     inspections: list[Inspection] = []
     for found in inspect_images(listing.images):
         inspections.append(found)
@@ -86,7 +87,8 @@ def freeze(
         run.write_experiment(experiment)
 
 
-def _decode(cache: Path, manifest: Manifest, size: int) -> Iterator[Event]:
+def decode(cache: Path, manifest: Manifest, size: int) -> Iterator[Event]:
+    """Decode a manifest's images at one size into the cache, if they are not there."""
     total = len(manifest.table)
     for done in decode_images(manifest, size, image_file(cache, manifest, size)):
         if done % 100 == 0 or done == total:

@@ -1,6 +1,6 @@
 """How one row of probabilities is scored, at the levels that exist."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -31,13 +31,20 @@ Patients = npt.NDArray[np.object_]
 Probabilities = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _Point:
-    """An operating point: a threshold chosen on all OOF rows, and one for each row."""
+OPERATING_POINT = "thresholds"
+"""The key that a row's thresholds have; those of further operating points add a suffix."""
 
-    suffix: str
-    threshold: float
-    cross_fitted: Probabilities
+Thresholds = Mapping[str, Mapping[Level, npt.ArrayLike]]
+"""By the suffix of their figures and by level: one threshold, or one a row."""
+
+
+def thresholds_of(row: Mapping[str, Any]) -> Thresholds:
+    """Take the thresholds, chosen on out-of-fold rows alone, of what `Scorer.row` gave."""
+    return {
+        key.removeprefix(OPERATING_POINT): by_level
+        for key, by_level in row.items()
+        if key.startswith(OPERATING_POINT)
+    }
 
 
 @dataclass(frozen=True)
@@ -62,43 +69,56 @@ class Scorer:
         """
         manifest = self.prepared.manifest
         test = manifest.is_test
-        scored: dict[str, Any] = {"oof": {}, "test": None if on_test is None else {}}
-        thresholds: dict[str, float] = {}
-        for level in self.levels:
-            own = self._scores(on_oof, oof.labels, oof.patients, level)
-            asked = self._ask(on_oof, oof.labels, oof.patients, level)
-            points = self._operating_points(asked, oof)
-            if asked is not None:
-                thresholds[level] = points[0].threshold
-                own = self._at(own, asked, [(p, p.cross_fitted) for p in points])
-            scored["oof"][level] = own.as_dict()
-            if on_test is not None:
-                labels, patients = manifest.labels[test], manifest.patients[test]
-                own = self._scores(on_test, labels, patients, level)
-                asked = self._ask(on_test, labels, patients, level)
-                if asked is not None:
-                    own = self._at(own, asked, [(p, p.threshold) for p in points])
-                scored["test"][level] = own.as_dict()
-        return scored | ({"thresholds": thresholds} if thresholds else {})
+        chosen, cross_fitted = self._operating_points(on_oof, oof)
+        scored: dict[str, Any] = {
+            "oof": self.by_level(on_oof, oof.labels, oof.patients, cross_fitted),
+            "test": None,
+        }
+        if on_test is not None:
+            labels, patients = manifest.labels[test], manifest.patients[test]
+            scored["test"] = self.by_level(on_test, labels, patients, chosen)
+        return scored | {f"{OPERATING_POINT}{suffix}": each for suffix, each in chosen.items()}
 
-    def _operating_points(self, asked: Question | None, oof: OofTable) -> list["_Point"]:
+    def by_level(
+        self,
+        probabilities: Probabilities,
+        labels: Labels,
+        patients: Patients,
+        thresholds: Thresholds,
+    ) -> dict[str, Any]:
+        """Score rows at every level, JSON-ready; the binary question at the given thresholds."""
+        found: dict[str, Any] = {}
+        for level in self.levels:
+            scores = self._scores(probabilities, labels, patients, level)
+            asked = self._ask(probabilities, labels, patients, level)
+            if asked is not None:
+                at = {suffix: each[level] for suffix, each in thresholds.items() if level in each}
+                scores = self._at(scores, asked, at)
+            found[level] = scores.as_dict()
+        return found
+
+    def _operating_points(
+        self, on_oof: Probabilities, oof: OofTable
+    ) -> tuple[dict[str, dict[Level, float]], dict[str, dict[Level, Probabilities]]]:
         """Choose thresholds on all OOF rows, and for each fold on the other folds' rows."""
-        if asked is None:
-            return []
         folds = dict(zip(oof.patients.astype(str), oof.fold.tolist(), strict=True))
         choosers: dict[str, Chooser] = {"": choose_threshold}
         specificity = self.experiment.evaluate.binary.specificity
         if specificity is not None:
             at = partial(threshold_at_specificity, specificity=specificity)
             choosers["_at_fixed_specificity"] = at
-        return [
-            _Point(
-                suffix,
-                choose(asked.scores, asked.is_positive),
-                cross_fit_thresholds(asked, folds, choose),
-            )
-            for suffix, choose in choosers.items()
-        ]
+        chosen: dict[str, dict[Level, float]] = {}
+        cross_fitted: dict[str, dict[Level, Probabilities]] = {}
+        for level in self.levels:
+            asked = self._ask(on_oof, oof.labels, oof.patients, level)
+            if asked is None:
+                continue
+            for suffix, choose in choosers.items():
+                own = choose(asked.scores, asked.is_positive)
+                chosen.setdefault(suffix, {})[level] = own
+                others = cross_fit_thresholds(asked, folds, choose)
+                cross_fitted.setdefault(suffix, {})[level] = others
+        return chosen, cross_fitted
 
     def _scores(
         self, probabilities: Probabilities, labels: Labels, patients: Patients, level: Level
@@ -129,22 +149,22 @@ class Scorer:
         return ask(probabilities, labels, patients, positive, level=level)
 
     def _at(
-        self, scores: Scores, asked: Question, points: Sequence[tuple["_Point", npt.ArrayLike]]
+        self, scores: Scores, asked: Question, thresholds: Mapping[str, npt.ArrayLike]
     ) -> Scores:
         """Add the figures at thresholds to the others."""
         metrics, warnings = dict(scores.metrics), list(scores.warnings)
-        for point, thresholds in points:
+        for suffix, each in thresholds.items():
             found, cautions = score_at_threshold(
                 asked,
-                thresholds,
-                prevalence=self.experiment.evaluate.binary.prevalence if not point.suffix else None,
+                each,
+                prevalence=None if suffix else self.experiment.evaluate.binary.prevalence,
                 draws=self.experiment.evaluate.draws,
                 seed=self.experiment.seed,
             )
-            if point.suffix:
+            if suffix:
                 del found["binary_balanced_accuracy"]
-            metrics |= {f"{name}{point.suffix}": each for name, each in found.items()}
-            warnings += [each for each in cautions if each not in warnings]
+            metrics |= {f"{name}{suffix}": figure for name, figure in found.items()}
+            warnings += [warning for warning in cautions if warning not in warnings]
         return replace(scores, metrics=metrics, warnings=warnings)
 
     def log_loss(self, probabilities: Probabilities, labels: Labels, patients: Patients) -> float:

@@ -19,6 +19,7 @@ from raymed.ensemble import (
     MetaRows,
     OofTable,
     mean_weights,
+    member_probabilities,
     predict_folds,
 )
 from raymed.evaluation import class_prior
@@ -136,7 +137,7 @@ def member_on_test(member: Member, prepared: Prepared) -> npt.NDArray[np.float64
     test = prepared.manifest.is_test
     if not test.any():
         return None
-    return np.asarray(np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0))
+    return member_probabilities(_test_logits([member], test)[:, :, 0])
 
 
 def stack_on_test(

@@ -15,7 +15,7 @@ from raymed.config import Recipe
 from raymed.ensemble import MetaLearner, Stack, predict_folds, read_stack
 from raymed.errors import InputError
 from raymed.models import Classifier, build_classifier
-from raymed.predict.stack import fold_attempt, member_recipe
+from raymed.predict.member import fold_attempt, member_recipe
 from raymed.runs import RunFolder
 from raymed.training.checkpoints import load_final
 

@@ -9,20 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-import yaml
 
-from raymed.config import Recipe
 from raymed.data import Manifest
 from raymed.data.arrays import new_array
 from raymed.data.images import inspect_images, load_images
 from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError, some
 from raymed.files import whole_file
-from raymed.models import build_classifier
+from raymed.predict.member import member_recipe, predict_member, room_for_logits
 from raymed.predict.new_images import NewImages, as_new_images
 from raymed.runs import MemberFolder, RunFolder
-from raymed.training.checkpoints import load_final
-from raymed.training.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -79,21 +75,15 @@ class StackPredictor:
         self, member: MemberFolder, images: Sequence[str], scratch: Path
     ) -> npt.NDArray[np.float32]:
         """Return logits [folds, images, classes] of a member's fold models."""
-        recipe, device = member_recipe(member), torch.device(self.device)
-        pixels = _decoded(images, recipe.size, self._channels, scratch)
-        inputs = Inputs(pixels, device, bf16=recipe.precision == "bf16")
-        rows = np.arange(len(images))
-        model = build_classifier(recipe, len(self.stack.classes), pretrained=False).to(device)
-        logits = []
-        for fold in range(self.stack.folds):
-            load_final(fold_attempt(member, fold), model)
-            if recipe.is_probe and fold == 0:
-                inputs = Inputs(inputs.features_of(model, rows), device, features=True)
-            logits.append(inputs.predict_all(model, rows, len(self.stack.classes)))
-        return np.stack(logits)
+        pixels = _decoded(images, member_recipe(member).size, self.channels, scratch)
+        logits = room_for_logits(self.stack, len(images))
+        for _ in predict_member(member, pixels, logits, self.device):
+            pass
+        return logits
 
     @property
-    def _channels(self) -> int:
+    def channels(self) -> int:
+        """How many channels the models were trained on, 1 or 3."""
         return Manifest.read(self.run.manifest_file).channels
 
     def _table(
@@ -164,27 +154,6 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
             table.to_csv(temporary, index=False)
         else:
             table.to_parquet(temporary, index=False)
-
-
-def member_recipe(member: MemberFolder) -> Recipe:
-    """Read the recipe that a member was trained by."""
-    try:
-        content = yaml.safe_load((member.path / "recipe.yaml").read_text(encoding="utf-8"))
-        return Recipe.model_validate(content["recipe"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"member {member.id}", f"its recipe cannot be read ({error})", "build again"
-        ) from None
-
-
-def fold_attempt(member: MemberFolder, fold: int) -> Path:
-    """Find the attempt that counts of a member's fold."""
-    attempt = member.completed_fold(fold)
-    if attempt is None:
-        raise InputError(
-            f"member {member.id}, fold {fold}", "is missing or harmed", "run raymed build again"
-        )
-    return attempt
 
 
 def _decoded(

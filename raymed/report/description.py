@@ -68,11 +68,11 @@ def _of_row(material: Material, row: Row) -> list[str]:
         f"{view.title}: {warning}"
         for view in material.views
         if (scores := view.scores(row)) is not None
-        for warning in _joined(scores.warnings)
+        for warning in joined_warnings(scores.warnings)
     ]
 
 
-def _joined(warnings: Sequence[str]) -> list[str]:
+def joined_warnings(warnings: Sequence[str]) -> list[str]:
     """Say once what several figures lack for the same reason."""
     joined, lacking = [], dict[str, list[str]]()
     for warning in warnings:

@@ -149,13 +149,14 @@ def _row(stored: Mapping[str, Any]) -> Row:
     return Row(
         name=stored["name"],
         kind=stored["kind"],
-        oof=_by_level(stored["oof"]),
-        test=_by_level(stored.get("test")),
+        oof=scores_by_level(stored["oof"]),
+        test=scores_by_level(stored.get("test")),
         facts={key: value for key, value in stored.items() if key not in own},
     )
 
 
-def _by_level(stored: Mapping[str, Any] | None) -> dict[str, Scores]:
+def scores_by_level(stored: Mapping[str, Any] | None) -> dict[str, Scores]:
+    """Read the scores of a row in one split; empty where it has none."""
     return {
         level: Scores.from_dict(scores)
         for level, scores in (stored or {}).items()

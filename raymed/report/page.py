@@ -1,5 +1,6 @@
 """The page: from a run folder to one HTML file that needs no other."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from raymed.evaluation import Difference
 from raymed.files import write_text
 from raymed.report import description, verdict, wording
 from raymed.report.diversity import diversity_figures
+from raymed.report.external import ExternalEvaluation, read_external
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
@@ -29,11 +31,11 @@ def write_report(run: RunFolder) -> Path:
 
     Raises InputError where the run folder lacks metrics, audit or experiment.
     """
-    write_text(run.report_file, render(read_material(run)))
+    write_text(run.report_file, render(read_material(run), read_external(run)))
     return run.report_file
 
 
-def render(material: Material) -> str:
+def render(material: Material, external: Sequence[ExternalEvaluation] = ()) -> str:
     """Fill the template with one run's figures and words."""
     template = environment().get_template("report.html.j2")
     return template.render(
@@ -46,6 +48,7 @@ def render(material: Material) -> str:
         warnings=description.collect_warnings(material),
         leakage=None if material.patients_declared else verdict.LEAKAGE_NOT_EXCLUDED,
         comparisons=_comparisons(material),
+        external=external,
         sets=scored_sets(material.metrics),
         promise=next(iter(material.metrics.get("conformal", {}).values()), None),
         figures=_figures(material),

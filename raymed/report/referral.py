@@ -31,11 +31,12 @@ def scored_sets(metrics: Mapping[str, Any]) -> list[ScoredSets]:
         for split, (name, *_) in SPLITS.items():
             if stored[split] is not None:
                 title = f"{level.capitalize()} level, {name}"
-                found.append(ScoredSets(title, _read(stored[split])))
+                found.append(ScoredSets(title, read_set_scores(stored[split])))
     return found
 
 
-def _read(stored: Mapping[str, Any]) -> SetScores:
+def read_set_scores(stored: Mapping[str, Any]) -> SetScores:
+    """Read the scores of sets as they lie in metrics.json."""
     by_class = {name: Estimate(**each) for name, each in stored["by_class"].items()}
     coverage = Estimate(**stored["coverage"])
     return SetScores(**{**stored, "coverage": coverage, "by_class": by_class})

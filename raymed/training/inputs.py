@@ -60,15 +60,22 @@ class Inputs:
         self, model: Classifier, rows: Indices, classes: int
     ) -> npt.NDArray[np.float32]:
         """Give the logits of rows, float32 [rows, classes]; the model is set to eval."""
-        model.eval()
         logits = np.zeros((len(rows), classes), dtype=np.float32)
         done = 0
+        for part, predicted in self.logit_batches(model, rows):
+            logits[done : done + len(part)] = predicted
+            done += len(part)
+        return logits
+
+    def logit_batches(
+        self, model: Classifier, rows: Indices
+    ) -> Iterator[tuple[Indices, npt.NDArray[np.float32]]]:
+        """Give the logits a batch of rows at a time; the model is set to eval."""
+        model.eval()
         for part in inference_batches(rows, INFERENCE_BATCH):
             with torch.inference_mode():
                 predicted = self.logits(model, self.batch(part))
-            logits[done : done + len(part)] = predicted.cpu().numpy()
-            done += len(part)
-        return logits
+            yield part, predicted.cpu().numpy()
 
     def features_of(self, model: Classifier, rows: Indices) -> npt.NDArray[np.float32]:
         """Give the backbone's features of image rows, float32 [rows, width]; sets eval."""

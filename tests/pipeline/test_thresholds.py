@@ -15,7 +15,7 @@ from raymed.data import Folds, Manifest
 from raymed.ensemble import OofTable
 from raymed.evaluation import ask, choose_threshold
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.scorer import Scorer
+from raymed.pipeline.scorer import Scorer, thresholds_of
 
 SAMPLES, TRAINING = 90, 60
 
@@ -106,6 +106,31 @@ def test_the_test_split_is_called_at_the_threshold_of_all_oof_rows(scorer: Score
     by_hand = (said[is_ill].mean() + (~said)[~is_ill].mean()) / 2
     found = row["test"]["image"]["metrics"]["binary_balanced_accuracy"]["value"]
     assert found == pytest.approx(by_hand)
+
+
+def test_rows_of_elsewhere_are_scored_at_the_thresholds_of_the_run(scorer: Scorer) -> None:
+    """One function scores the test split and external rows: the same rows, the same figures."""
+    wish = BinaryFigures(specificity=0.9)
+    evaluate = scorer.experiment.evaluate.model_copy(update={"binary": wish})
+    scorer = replace(scorer, experiment=scorer.experiment.model_copy(update={"evaluate": evaluate}))
+    row, manifest = _row(scorer), scorer.prepared.manifest
+    probabilities = _probabilities(manifest.labels, 0)[TRAINING:]
+
+    found = scorer.by_level(
+        probabilities,
+        manifest.labels[TRAINING:],
+        manifest.patients[TRAINING:],
+        thresholds_of(row),
+    )
+
+    assert set(row["thresholds_at_fixed_specificity"]) == {"image", "patient"}
+    assert found == row["test"]
+    assert (
+        scorer.by_level(
+            probabilities, manifest.labels[TRAINING:], manifest.patients[TRAINING:], {}
+        )["image"]["metrics"].keys()
+        < found["image"]["metrics"].keys()
+    )
 
 
 def test_without_a_binary_question_there_is_no_threshold(scorer: Scorer) -> None:
