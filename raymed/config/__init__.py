@@ -17,6 +17,7 @@ from raymed.config.recipe import (
     Pretrained,
     Recipe,
 )
+from raymed.config.subgroups import Subgroup
 
 __all__ = [
     "HYBRID",
@@ -36,6 +37,7 @@ __all__ = [
     "Pretrained",
     "Recipe",
     "Sam",
+    "Subgroup",
     "TestShare",
     "json_schema",
     "parse_experiment",

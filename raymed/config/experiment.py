@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
 from raymed.config.strict import RelativePath, Strict
+from raymed.config.subgroups import ColumnOrSubgroup
 from raymed.errors import did_you_mean
 
 
@@ -78,6 +79,22 @@ class Evaluate(Strict):
         description="the two members whose loss surfaces stand side by side; default: the first "
         "two that are no probes",
     )
+    sites: Literal["none", "leave-one-out"] = Field(
+        "none",
+        description="leave-one-out: train every member once more without each site, and score it "
+        "there",
+    )
+    subgroups: tuple[ColumnOrSubgroup, ...] = Field(
+        (), description="columns of the manifest, or of another table, whose groups are scored"
+    )
+
+    @model_validator(mode="after")
+    def _a_column_stands_once(self) -> Self:
+        columns = [each.column for each in self.subgroups]
+        twice = {name for name in columns if columns.count(name) > 1}
+        if twice:
+            raise ValueError(f"subgroups: the column {min(twice)!r} stands twice")
+        return self
 
 
 class Cluster(Strict):
