@@ -29,6 +29,7 @@ from raymed.files import (
 SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
+LEFT_OUT_SITES = "evaluations/sites"
 FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
 
 
@@ -100,6 +101,11 @@ class RunFolder:
     def report_file(self) -> Path:
         """The report to open in a browser."""
         return self.path / "report.html"
+
+    @property
+    def left_out_sites(self) -> "RunFolder":
+        """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
+        return RunFolder(self.path / LEFT_OUT_SITES)
 
     @property
     def log_folder(self) -> Path:

@@ -18,6 +18,7 @@ from raymed.data import (
 )
 from raymed.data.audit import LEAK_SIZE
 from raymed.data.images import Inspection, inspect_images
+from raymed.data.sites import site_folds
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, Note, Stage
@@ -26,10 +27,11 @@ from raymed.runs import RunFolder
 
 @dataclass(frozen=True)
 class Prepared:
-    """What every member rests on."""
+    """What every member rests on. `sites` has a fold a site, where each is to be left out once."""
 
     manifest: Manifest
     folds: Folds
+    sites: Folds | None = None
 
 
 def prepare(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Prepared]:
@@ -37,17 +39,18 @@ def prepare(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pr
     manifest = yield from _read(experiment)
     manifest = draw_test_split(manifest, experiment.data, experiment.seed)
     folds = assign_folds(manifest, experiment.data, experiment.seed)
+    sites = site_folds(manifest) if experiment.evaluate.sites == "leave-one-out" else None
     _freeze(experiment, run, manifest, folds)
     sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
     for size in sizes:
         yield from _decode(experiment.cluster.cache_folder, manifest, size)
     yield from _audit(experiment, run, manifest, folds)
-    return Prepared(manifest, folds)
+    return Prepared(manifest, folds, sites)
 
 
 def _read(experiment: Experiment) -> Generator[Event, None, Manifest]:
     yield Stage("reading the manifest")
-    listing = list_samples(experiment.data)
+    listing = list_samples(experiment.data, experiment.evaluate.subgroups)
     inspections: list[Inspection] = []
     for found in inspect_images(listing.images):
         inspections.append(found)
