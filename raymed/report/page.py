@@ -17,6 +17,8 @@ from raymed.report.material import Material, read_material
 from raymed.report.movement import movement_figure
 from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
+from raymed.report.sites import cost_reading, site_figure, site_title
+from raymed.report.subgroups import contrast_reading, read_subgroups, subgroup_figure
 from raymed.report.surfaces import surface_figures
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
@@ -47,6 +49,7 @@ def render(material: Material) -> str:
         leakage=None if material.patients_declared else verdict.LEAKAGE_NOT_EXCLUDED,
         comparisons=_comparisons(material),
         sets=scored_sets(material.metrics),
+        subgroups=read_subgroups(material.metrics),
         promise=next(iter(material.metrics.get("conformal", {}).values()), None),
         figures=_figures(material),
         plotly_js=Markup(get_plotlyjs()),  # Plotly's own text holds no `</script`
@@ -68,6 +71,8 @@ def _figures(material: Material) -> dict[str, Any]:
         "surfaces": surface_figures(material.sharpness),
         "abstention": abstention_figures(material.metrics),
         "diversity": diversity_figures(material.metrics),
+        "sites": site_figure(material.sites),
+        "subgroups": subgroup_figure(material),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 
@@ -99,6 +104,9 @@ def _environment() -> Environment:
         "metric_title": wording.metric_title,
         "describe_row": description.describe_row,
         "describe_leak": description.describe_leak,
+        "site_title": site_title,
+        "cost_reading": cost_reading,
+        "contrast_reading": contrast_reading,
     }
     environment.globals |= {
         "METRICS": wording.METRICS,
