@@ -29,6 +29,7 @@ from raymed.files import (
 SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
+LEFT_OUT_SITES = "evaluations/sites"
 FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
 
 
@@ -120,6 +121,11 @@ class RunFolder:
     def comparison_folder(self) -> Path:
         """What `raymed compare` found."""
         return self.path / "comparison"
+
+    @property
+    def left_out_sites(self) -> "RunFolder":
+        """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
+        return RunFolder(self.path / LEFT_OUT_SITES)
 
     @property
     def log_folder(self) -> Path:

@@ -18,6 +18,7 @@ from raymed.config.recipe import (
     Pretrained,
     Recipe,
 )
+from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Pretrained",
     "Recipe",
     "Sam",
+    "Subgroup",
     "Technique",
     "TestShare",
     "Transformer",

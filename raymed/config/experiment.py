@@ -11,6 +11,7 @@ from raymed.config.compare import Compare, Transformer
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
 from raymed.config.strict import RelativePath, Strict
+from raymed.config.subgroups import ColumnOrSubgroup
 from raymed.errors import did_you_mean
 
 
@@ -86,6 +87,22 @@ class Evaluate(Strict):
         description="how many of the stack's surest mistakes the report shows, and as many right "
         "answers: patients' images, each with a saliency map; 0 shows none",
     )
+    sites: Literal["none", "leave-one-out"] = Field(
+        "none",
+        description="leave-one-out: train every member once more without each site, and score it "
+        "there",
+    )
+    subgroups: tuple[ColumnOrSubgroup, ...] = Field(
+        (), description="columns of the manifest, or of another table, whose groups are scored"
+    )
+
+    @model_validator(mode="after")
+    def _a_column_stands_once(self) -> Self:
+        columns = [each.column for each in self.subgroups]
+        twice = {name for name in columns if columns.count(name) > 1}
+        if twice:
+            raise ValueError(f"subgroups: the column {min(twice)!r} stands twice")
+        return self
 
 
 class Cluster(Strict):

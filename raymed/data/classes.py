@@ -24,7 +24,7 @@ def named_labels(labels: pd.Series, classes: Sequence[str] | None) -> pd.Series:
 
 def class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
     """Give the classes as configured, else as found; refuse labels that do not fit them."""
-    found = sorted(labels.unique(), key=_natural)
+    found = sorted(labels.unique(), key=natural_order)
     if data.classes is None:
         if len(found) < 2:
             raise InputError(str(data.source), f"holds one class only: {found}", "give two or more")
@@ -42,7 +42,7 @@ def class_order(labels: pd.Series, data: DataConfig) -> tuple[str, ...]:
 
 def refuse_strangers(labels: pd.Series, classes: Sequence[str], place: str) -> None:
     """Refuse labels that are none of the classes."""
-    strangers = sorted(set(labels.unique()) - set(classes), key=_natural)
+    strangers = sorted(set(labels.unique()) - set(classes), key=natural_order)
     if strangers:
         count = int(labels.isin(strangers).sum())
         hint = did_you_mean(strangers[0], classes) or f"classes are {some(classes, 20)}"
@@ -65,6 +65,7 @@ def check_positive(classes: Sequence[str], positive: Sequence[str]) -> None:
         raise InputError(place, f"{share} positive", "leave classes on both sides")
 
 
-def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Give the key that sorts names as people do: numbers inside them by their size."""
     parts = re.split(r"(\d+)", name)
     return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)

@@ -57,6 +57,30 @@ def values_of_samples(
     return values
 
 
+def where_known(samples: pd.DataFrame, file: Path, column: str, key: str | None) -> pd.Series:
+    """Give what a column of `file` says of each sample, as text; empty where there is no row.
+
+    The column `key` holds patients, image paths relative to the source, or sample ids; without
+    `key` the column that finds most samples is taken. One that finds none is refused.
+    """
+    table = read_table(file)
+    values = column_of(table, column, str(file)).str.strip()
+    keys = [key] if key is not None else [name for name in table.columns if name != column]
+    finds = []
+    for name in keys:
+        lookup = dict(zip(column_of(table, name, str(file)), values, strict=True))
+        finds += [(samples[way].map(lookup), name) for way in ("patient", "relative", "sample_id")]
+    found, chosen = max(finds, key=lambda find: find[0].notna().sum())
+    if found.isna().all():
+        raise InputError(
+            str(file),
+            "no row is of a sample or patient",
+            "name the column with patients, image paths or sample ids as `key`",
+        )
+    _refuse_contradictions(table[chosen], values, chosen, file)
+    return found.fillna("").astype(str)
+
+
 def _looked_up(samples: pd.DataFrame, path: Path, column: str, key: str | None) -> pd.Series:
     table = read_table(path)
     values = column_of(table, column, str(path))

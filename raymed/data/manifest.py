@@ -1,6 +1,6 @@
 """The manifest: the table of samples, with what identifies their content."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raymed.config import DataConfig
+from raymed.config import DataConfig, Subgroup
 from raymed.data.classes import check_positive, class_order, named_labels
+from raymed.data.groups import PREFIX, Groups, carry_groups, group_samples
 from raymed.data.images import Inspection, inspect_images
 from raymed.data.keyed import values_of_samples
 from raymed.data.patients import find_patients
@@ -29,7 +30,8 @@ class Manifest:
     """Samples in the order of their ids.
 
     `table` has the columns sample_id, image, label (index into `classes`), patient, site
-    (`""` where unknown), split (`train` or `test`) and checksum (SHA-256 of the image).
+    (`""` where unknown), split (`train` or `test`), checksum (SHA-256 of the image), and one for
+    each subgroup, which no hash knows of.
     """
 
     table: pd.DataFrame
@@ -51,6 +53,10 @@ class Manifest:
     def is_test(self) -> npt.NDArray[np.bool_]:
         """Which samples lie in the test split, bool [samples]."""
         return np.asarray(self.table["split"].to_numpy(dtype=object) == "test")
+
+    def groups(self, subgroup: Subgroup) -> Groups:
+        """Put every sample into its group of a subgroup that the manifest carries."""
+        return group_samples(self.table[PREFIX + subgroup.column], subgroup.bands)
 
     @cached_property
     def content(self) -> str:
@@ -114,15 +120,17 @@ class Listing:
             )
         table = self.table.assign(checksum=[found.checksum for found in inspections])
         columns = [name for name in COLUMNS if name in table.columns]
+        columns += [name for name in table.columns if name.startswith(PREFIX)]
         channels = max(found.channels for found in inspections)
         return Manifest(table[columns], self.classes, self.patients_declared, channels)
 
 
-def list_samples(data: DataConfig) -> Listing:
+def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listing:
     """List the samples that a configuration names, in the order of their ids.
 
-    Raises `InputError` for labels outside the classes, classes without a sample, a binary question
-    over unknown classes, samples without a patient, patients on both sides of the test split.
+    They carry what the columns of `subgroups` say of them. Raises `InputError` for labels outside
+    the classes, classes without a sample, a binary question over unknown classes, samples without a
+    patient, subgroup columns of no use, patients on both sides of the test split.
     """
     if data.patients is None:
         raise InputError(
@@ -136,7 +144,8 @@ def list_samples(data: DataConfig) -> Listing:
     classes = class_order(labels, data)
     if data.binary is not None:
         check_positive(classes, data.binary.positive)
-    samples = numbered(samples, labels, classes).assign(patient=find_patients(samples, data))
+    samples = samples.assign(patient=find_patients(samples, data))
+    samples = numbered(carry_groups(samples, data.source, subgroups), labels, classes)
     folds = data.folds
     if folds.column is not None:
         trained_on = samples[samples["split"] == "train"]

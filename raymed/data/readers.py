@@ -111,7 +111,7 @@ def _read_manifest_table(source: Path, data: DataConfig) -> pd.DataFrame:
         for key in ("site_column", "split_column")
     )
     split = _known_splits(split, source)
-    return table.assign(image=paths, relative=relative, site=site, split=split)
+    return table.assign(image=paths, relative=relative, site=site.str.strip(), split=split)
 
 
 def _optional_column(table: pd.DataFrame, name: str, usual: str, source: Path) -> pd.Series:

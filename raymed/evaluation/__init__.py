@@ -8,9 +8,12 @@ from raymed.evaluation.coverage import SetScores, score_sets
 from raymed.evaluation.delong import DeLong, delong
 from raymed.evaluation.diversity import Pair, Pattern, Repair, pairs, patterns, repairs
 from raymed.evaluation.estimates import MIN_PATIENTS_FOR_INTERVAL, Estimate
+from raymed.evaluation.headline import Headline, Terms, score_headline
 from raymed.evaluation.levels import PatientLevel, class_prior, to_patient_level
 from raymed.evaluation.scores import ClassScores, ReliabilityBin, Scores
 from raymed.evaluation.scoring import score
+from raymed.evaluation.sites import Cost, SiteRow, SiteScores, TwoWays, score_sites
+from raymed.evaluation.subgroups import Contrast, GroupScores, score_subgroups
 from raymed.evaluation.thresholds import (
     Question,
     ask,
@@ -24,9 +27,13 @@ __all__ = [
     "MIN_PATIENTS_FOR_INTERVAL",
     "Case",
     "ClassScores",
+    "Contrast",
+    "Cost",
     "DeLong",
     "Difference",
     "Estimate",
+    "GroupScores",
+    "Headline",
     "Pair",
     "PatientLevel",
     "Pattern",
@@ -36,6 +43,10 @@ __all__ = [
     "RiskCoverage",
     "Scores",
     "SetScores",
+    "SiteRow",
+    "SiteScores",
+    "Terms",
+    "TwoWays",
     "ask",
     "bootstrap",
     "choose_threshold",
@@ -51,7 +62,10 @@ __all__ = [
     "risk_coverage",
     "score",
     "score_at_threshold",
+    "score_headline",
     "score_sets",
+    "score_sites",
+    "score_subgroups",
     "surest_cases",
     "threshold_at_specificity",
     "to_patient_level",

@@ -52,6 +52,16 @@ def paired_difference(
         raise InputError(
             "b_probabilities", f"{b.classes} classes where a_probabilities have {a.classes}"
         )
+    difference, warning = difference_of_rows(a, b, metric, folds, draws, seed)
+    if warning:
+        logger.warning(warning)
+    return difference
+
+
+def difference_of_rows(
+    a: Rows, b: Rows, metric: str, folds: int, draws: int, seed: int
+) -> tuple[Difference, str | None]:
+    """As `paired_difference`, of rows at their level; with it why there is no interval, if so."""
     among = classes_with_patients(a, folds)
     figure_a, figure_b = _figure(a, metric, among), _figure(b, metric, among)
     values_a = bootstrap({metric: figure_a.metric}, a, draws, seed)[metric]
@@ -59,10 +69,9 @@ def paired_difference(
     difference, warning = estimate(
         f"difference in {metric}", np.subtract(values_a, values_b), figure_a.supports
     )
-    if warning:
-        logger.warning(warning)
     p = permutation_p_value(a, b, lambda rows: _figure(rows, metric, among).metric, draws, seed)
-    return Difference(**vars(difference), p=p if difference.low is not None else None)
+    found = Difference(**vars(difference), p=p if difference.low is not None else None)
+    return found, warning
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:

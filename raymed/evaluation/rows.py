@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from raymed.errors import InputError
 
+BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 StrArray = NDArray[np.str_]

@@ -48,7 +48,7 @@ def score(
     headline = list(figures)
     for index, name in enumerate(classes):
         figures |= class_figures(rows, classes, index, name)
-    estimates, warnings = _estimates(figures, rows, draws, seed)
+    estimates, warnings = estimate_figures(figures, rows, draws, seed)
     return Scores(
         level=level,
         rows=len(rows.labels),
@@ -91,9 +91,10 @@ def reliability(rows: Rows) -> list[ReliabilityBin]:
     ]
 
 
-def _estimates(
+def estimate_figures(
     figures: dict[str, Figure], rows: Rows, draws: int, seed: int
 ) -> tuple[dict[str, Estimate], list[str]]:
+    """Estimate each figure of the rows on the same resamples; with them come their warnings."""
     values = bootstrap({name: each.metric for name, each in figures.items()}, rows, draws, seed)
     found = {name: estimate(name, values[name], each.supports) for name, each in figures.items()}
     warnings = [warning for _, warning in found.values() if warning]

@@ -50,11 +50,15 @@ class Cell:
 
 @dataclass
 class Row:
-    """One member: a cell for each fold, before them one for the features it computes."""
+    """One member: a cell for each fold, before them one for the features it computes.
+
+    Its folder lies in the run folder, or in one `below` it.
+    """
 
     name: str
     id: str
     cells: dict[str, Cell]
+    below: str = ""
 
     @property
     def failed(self) -> bool:

@@ -11,11 +11,12 @@ from raymed.errors import BuildError
 from raymed.files import read_json
 from raymed.pipeline.events import Event, Stage, result_of
 from raymed.pipeline.gallery import draw_gallery
-from raymed.pipeline.members import Member, check_recipes, finish_member, plan_members
+from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.sharpness import measure_members
+from raymed.pipeline.sites import plan_left_out_sites, score_left_out_sites
 from raymed.pipeline.stacking import join_oof, stack_and_score
 from raymed.pipeline.training import train_members
 from raymed.report import write_report
@@ -57,13 +58,12 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     placement = place(experiment)
     yield from check_recipes(experiment)
     prepared = yield from prepare(experiment, folder)
-    members = plan_members(experiment, folder, prepared)
-    failed = yield from train_members(experiment, folder, members, prepared, placement)
-    complete = [
-        member
-        for member in members
-        if member.name not in failed and finish_member(member, prepared.folds.count)
-    ]
+    grouped = Scheme(folder, prepared, plan_members(experiment, folder, prepared))
+    left_out = plan_left_out_sites(experiment, folder, prepared)
+    schemes = [grouped] if left_out is None else [grouped, left_out]
+    all_failed = yield from train_members(experiment, folder, schemes, placement)
+    failed = {name: why for name, why in all_failed.items() if name in experiment.recipes}
+    complete = grouped.finished(failed)
     _refuse_too_few(experiment, folder, complete, failed)
     yield Stage("joining out-of-fold predictions")
     oof = join_oof(folder, complete, prepared)
@@ -76,11 +76,13 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
         failed,
         {**vars(placement), "started": started, "clock": clock},
     )
+    if left_out is not None:
+        yield from score_left_out_sites(experiment, grouped, left_out, complete, all_failed)
     yield from measure_members(experiment, complete, prepared, placement.device)
     yield from draw_gallery(experiment, folder, complete, prepared, placement.device)
     yield Stage("writing the report")
     write_report(folder)
-    return Built(folder, read_json(folder.metrics_file), failed)
+    return Built(folder, read_json(folder.metrics_file), all_failed)
 
 
 def _refuse_too_few(

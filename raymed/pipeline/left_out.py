@@ -11,10 +11,6 @@ from raymed.evaluation import to_patient_level
 from raymed.pipeline.members import Member, is_complete, member_table, plan_members
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.repeats import Repeat
-from raymed.runs import RunFolder
-
-SITES = "evaluations/sites"
-"""A run folder, inside that of a build, whose folds are the sites."""
 
 
 def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -22,7 +18,7 @@ def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str,
 
     Only of those that were trained without each site, and complete; empty where none was.
     """
-    run = RunFolder(repeat.run.path / SITES)
+    run = repeat.run.left_out_sites
     if not run.folds_file.exists():
         return {}
     divided = Prepared(Manifest.read(run.manifest_file), Folds.read(run.folds_file))

@@ -1,6 +1,6 @@
 """Members: named by content, and joined when all their folds are there."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,23 @@ class Member:
     def id(self) -> str:
         """The hash of recipe, folds, seed, manifest content and recipe-schema version."""
         return self.folder.id
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A way to divide samples into folds, with the members that are trained on them."""
+
+    run: RunFolder
+    prepared: Prepared
+    members: list[Member]
+
+    def finished(self, failed: Container[str]) -> list[Member]:
+        """Join the folds of every member that did not fail; those that are complete."""
+        return [
+            member
+            for member in self.members
+            if member.name not in failed and finish_member(member, self.prepared.folds.count)
+        ]
 
 
 def check_recipes(experiment: Experiment) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from raymed.data import (
 from raymed.data.audit import LEAK_SIZE
 from raymed.data.images import Inspection, inspect_images
 from raymed.data.manifest import Listing
+from raymed.data.sites import site_folds
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, Note, Stage
@@ -27,10 +28,11 @@ from raymed.runs import RunFolder
 
 @dataclass(frozen=True)
 class Prepared:
-    """What every member rests on."""
+    """What every member rests on. `sites` has a fold a site, where each is to be left out once."""
 
     manifest: Manifest
     folds: Folds
+    sites: Folds | None = None
 
 
 def prepare(
@@ -41,15 +43,16 @@ def prepare(
     With `keep` the experiment that the folder holds already stays written in it.
     """
     yield Stage("reading the manifest")
-    manifest = yield from open_images(list_samples(experiment.data))
+    manifest = yield from open_images(list_samples(experiment.data, experiment.evaluate.subgroups))
     manifest = draw_test_split(manifest, experiment.data, experiment.seed)
     folds = assign_folds(manifest, experiment.data, experiment.seed)
+    sites = site_folds(manifest) if experiment.evaluate.sites == "leave-one-out" else None
     freeze(experiment, run, manifest, folds, keep=keep)
     sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
     for size in sizes:
         yield from decode(experiment.cluster.cache_folder, manifest, size)
     yield from _audit(experiment, run, manifest, folds)
-    return Prepared(manifest, folds)
+    return Prepared(manifest, folds, sites)
 
 
 def open_images(listing: Listing) -> Generator[Event, None, Manifest]:

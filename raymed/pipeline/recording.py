@@ -10,7 +10,7 @@ from raymed.errors import DiskFullError
 from raymed.files import write_json
 from raymed.pipeline.board import BOARD, FEATURES, Board, Cell, Row
 from raymed.pipeline.events import Event, MemberFailed, Plan, Stage, Training
-from raymed.pipeline.status import progress_file, read_board
+from raymed.pipeline.status import member_folder, progress_file, read_board
 from raymed.runs import RunFolder
 
 Result = TypeVar("Result")
@@ -94,7 +94,7 @@ def _measured(event: Event, board: Board, run: RunFolder) -> Event:
     """Add to the end of a fold the seconds that its marker names."""
     if not isinstance(event, Training) or not event.ended or event.part == FEATURES:
         return event
-    folder = run.member(board.row(event.member).id)
+    folder = member_folder(run, board.row(event.member))
     facts = folder.fold_facts(int(event.part.removeprefix("fold ")))
     return replace(event, seconds=facts["seconds"])
 
@@ -103,7 +103,7 @@ def _earlier(run: RunFolder) -> list[Row]:
     """Keep the members of the build before, until this one has planned its own."""
     board = read_board(run)
     members = board.members if board is not None else []
-    return [Row(row.name, row.id, dict.fromkeys(row.cells, Cell())) for row in members]
+    return [replace(row, cells=dict.fromkeys(row.cells, Cell())) for row in members]
 
 
 def _write(board: Board, run: RunFolder) -> None:

@@ -9,7 +9,7 @@ from raymed.data import assign_folds
 from raymed.data.samples import SampleColumns
 from raymed.ensemble import OofTable, join_members
 from raymed.pipeline.events import Event, Note
-from raymed.pipeline.members import Member, finish_member, member_table, plan_members
+from raymed.pipeline.members import Member, Scheme, member_table, plan_members
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.prepare import Prepared, freeze
 from raymed.pipeline.recording import recorded
@@ -71,13 +71,9 @@ def _divide_anew(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
 def _train(
     experiment: Experiment, run: RunFolder, prepared: Prepared, placement: Placement
 ) -> Generator[Event, None, Repeat]:
-    members = plan_members(experiment, run, prepared)
-    failed = yield from train_members(experiment, run, members, prepared, placement)
-    complete = {
-        member.name: member
-        for member in members
-        if member.name not in failed and finish_member(member, prepared.folds.count)
-    }
+    scheme = Scheme(run, prepared, plan_members(experiment, run, prepared))
+    failed = yield from train_members(experiment, run, [scheme], placement)
+    complete = {member.name: member for member in scheme.finished(failed)}
     return Repeat(experiment, run, prepared, complete, failed)
 
 

@@ -14,6 +14,7 @@ from raymed.evaluation import (
     Difference,
     Question,
     Scores,
+    Terms,
     ask,
     choose_threshold,
     cross_fit_thresholds,
@@ -166,6 +167,19 @@ class Scorer:
             metrics |= {f"{name}{suffix}": figure for name, figure in found.items()}
             warnings += [warning for warning in cautions if warning not in warnings]
         return replace(scores, metrics=metrics, warnings=warnings)
+
+    @property
+    def terms(self) -> Terms:
+        """How sites and subgroups are scored, at the highest level."""
+        data = self.experiment.data
+        return Terms(
+            self.prepared.manifest.classes,
+            level=self.levels[-1],
+            folds=self.prepared.folds.count,
+            positive=data.binary.positive if data.binary else None,
+            draws=self.experiment.evaluate.draws,
+            seed=self.experiment.seed,
+        )
 
     def log_loss(self, probabilities: Probabilities, labels: Labels, patients: Patients) -> float:
         """Give the log loss at the highest level, without an interval."""

@@ -25,7 +25,11 @@ from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.scores import score_run, stack_on_test
+from raymed.pipeline.subgroups import said_of_groups, subgroup_facts
 from raymed.runs import RunFolder
+
+_SCORED_APART = {"sharpness", "surfaces", "sites"}
+"""Settings of `evaluate` that no figure of the stack depends on."""
 
 
 def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofTable:
@@ -53,7 +57,8 @@ def stack_and_score(
         prepared.folds.content,
         sorted(failed.items()),
         experiment.ensemble.model_dump(),
-        experiment.evaluate.model_dump(exclude={"sharpness", "surfaces"}),  # diagnostics
+        experiment.evaluate.model_dump(mode="json", exclude=_SCORED_APART),
+        said_of_groups(prepared.manifest, experiment.evaluate.subgroups),
     ]
     about = digest(facts)
     scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
@@ -70,12 +75,8 @@ def stack_and_score(
         names = {member.id: member.name for member in complete}
         learner = fitted[chosen.kind]
         stack = assemble_stack(learner, oof, names, prepared.manifest.classes)
-        analysis = Analysis(
-            Scorer(experiment, prepared),
-            oof,
-            chosen.probabilities,
-            stack_on_test(learner, complete, prepared),
-        )
+        scorer, on_test = Scorer(experiment, prepared), stack_on_test(learner, complete, prepared)
+        analysis = Analysis(scorer, oof, chosen.probabilities, on_test)
         conformal = analysis.conformal()
         write_stack(replace(stack, conformal=conformal), run.stack_folder)
         metrics = score_run(
@@ -83,9 +84,9 @@ def stack_and_score(
         )
         beyond = analysis.facts(complete, conformal)
         joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
+        device = machine["device"]
         beyond |= {
-            "inference": measure_inference(
-                run.inference_file, complete, joined, prepared, machine["device"]
-            )
+            "subgroups": subgroup_facts(scorer, chosen.probabilities, on_test),
+            "inference": measure_inference(run.inference_file, complete, joined, prepared, device),
         }
         write_json(run.metrics_file, {"about": about, **metrics, **beyond})

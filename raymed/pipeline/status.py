@@ -90,11 +90,16 @@ def read_status(path: Path | str) -> Status:
             RunFolder.existing(path)
         board = Board(name=run.path.name)
     for row in board.members:
-        folder = run.member(row.id)
+        folder = member_folder(run, row)
         row.cells = {
             part: _cell(folder, part, cell, holder is not None) for part, cell in row.cells.items()
         }
     return Status(run, board, holder)
+
+
+def member_folder(run: RunFolder, row: Row) -> MemberFolder:
+    """Give the folder of a row's member."""
+    return RunFolder(run.path / row.below).member(row.id)
 
 
 def first_failures(rows: list[Row]) -> dict[str, str]:

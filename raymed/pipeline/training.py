@@ -1,54 +1,68 @@
 """The build's long stage: what is left of the members is trained, unit by unit, on an engine."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from raymed.cluster import Engine, Failed, Finished, run_units, start_engine
 from raymed.cluster.session import embedded_ray
 from raymed.config import Experiment
-from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
-from raymed.pipeline.members import Member
+from raymed.pipeline.events import Event, MemberFailed, Note, Plan, Stage, Training
+from raymed.pipeline.members import Scheme
 from raymed.pipeline.placement import Placement
-from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units, plan
-from raymed.runs import RunFolder
+from raymed.pipeline.units import FeatureUnit, FoldUnit, board_rows, feature_units, fold_units
+from raymed.runs import MemberFolder, RunFolder
 from raymed.training import Progress
 
 
 def train_members(
-    experiment: Experiment,
-    run: RunFolder,
-    members: list[Member],
-    prepared: Prepared,
-    placement: Placement,
+    experiment: Experiment, run: RunFolder, schemes: Sequence[Scheme], placement: Placement
 ) -> Generator[Event, None, dict[str, str]]:
-    """Work on what is left; returns the members that failed, each with its first exception."""
+    """Work on what is left, one scheme's members after the other's.
+
+    Returns the members that failed, each with its first exception.
+    """
     workers, gpus = placement.workers, placement.gpus
-    features = feature_units(experiment, members, prepared, placement.device)
-    units = fold_units(experiment, run, members, prepared, placement.device)
+    units = _units(experiment, schemes, placement.device)
     failed: dict[str, str] = {}
-    yield plan(members, prepared.folds.count, [*features, *units], workers)
-    yield Stage("training", 0, len(features) + len(units))
+    rows = [row for scheme in schemes for row in board_rows(scheme, units, _below(scheme.run, run))]
+    yield Plan(tuple(rows), min(workers, max(1, len(units))))
+    yield Stage("training", 0, len(units))
     if not units:
         return failed
     what = "workers" if placement.engine == "workers" else "processes of Ray Train"
-    all_units: list[FeatureUnit | FoldUnit] = [*features, *units]
-    count = min(workers, sum(unit.workers for unit in all_units))
+    count = min(workers, sum(unit.workers for unit in units))
     yield Note(f"starting {count} {what} on {placement.device}")
+    folders = {each.name: each.folder for scheme in schemes for each in scheme.members}
     with embedded_ray(workers, gpus, run.log_folder) as scratch:
         engine = start_engine(placement.engine, count, gpus / workers, scratch)
-        yield from _work(run, members, all_units, engine, failed)
+        yield from _work(folders, units, engine, failed)
     return failed
 
 
+def _units(
+    experiment: Experiment, schemes: Sequence[Scheme], device: str
+) -> list[FeatureUnit | FoldUnit]:
+    """List what is left: features, each once, then folds."""
+    features: dict[Path, FeatureUnit] = {}
+    folds: list[FoldUnit] = []
+    for scheme in schemes:
+        for unit in feature_units(experiment, scheme.members, scheme.prepared, device):
+            features.setdefault(unit.target, unit)
+        folds += fold_units(experiment, scheme.run, scheme.members, scheme.prepared, device)
+    return [*features.values(), *folds]
+
+
+def _below(inner: RunFolder, outer: RunFolder) -> str:
+    return "" if inner == outer else str(inner.path.relative_to(outer.path))
+
+
 def _work(
-    run: RunFolder,
-    members: list[Member],
+    folders: Mapping[str, MemberFolder],
     units: Sequence[FeatureUnit | FoldUnit],
     engine: Engine[FeatureUnit | FoldUnit],
     failed: dict[str, str],
 ) -> Iterator[Event]:
     """Drive the units, a probe's folds after its features; adds to `failed`."""
-    folders = {member.name: member.folder for member in members}
     computing = {unit.target for unit in units if isinstance(unit, FeatureUnit)}
     for event in run_units(
         units,

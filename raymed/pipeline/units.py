@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +15,7 @@ from raymed.data import Folds, Manifest, image_file
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
-from raymed.pipeline.events import Plan
-from raymed.pipeline.members import Member, is_complete
+from raymed.pipeline.members import Member, Scheme, is_complete
 from raymed.pipeline.memory import PeakMemory
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import RunFolder
@@ -165,20 +164,21 @@ def fold_units(
     return units
 
 
-def plan(
-    members: list[Member], folds: int, units: Sequence[FeatureUnit | FoldUnit], workers: int
-) -> Plan:
-    """Tell which units are left of which member, and the seconds of those that are done."""
+def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below: str) -> list[Row]:
+    """Tell which units are left of each member, and the seconds of those that are done.
+
+    `below` is where the scheme's run folder lies in that of the build.
+    """
     left = {(unit.member, unit.part) for unit in units}
     rows = []
-    for member in members:
+    for member in scheme.members:
         cells = {FEATURES: Cell()} if (member.name, FEATURES) in left else {}
-        for fold in range(folds):
+        for fold in range(scheme.prepared.folds.count):
             waits = (member.name, f"fold {fold}") in left
             seconds = None if waits else member.folder.fold_facts(fold)["seconds"]
             cells[f"fold {fold}"] = Cell() if waits else Cell("done", seconds=seconds)
-        rows.append(Row(member.name, member.id, cells))
-    return Plan(tuple(rows), min(workers, max(1, len(units))))
+        rows.append(Row(member.name, member.id, cells, below))
+    return rows
 
 
 @lru_cache(maxsize=2)

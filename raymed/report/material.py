@@ -12,6 +12,7 @@ from raymed.evaluation import Scores
 from raymed.files import read_json
 from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.sharpness import MemberSharpness, read_sharpness
+from raymed.report.sites import LeftOutSites, read_sites
 from raymed.runs import RunFolder
 
 SCHEMA = 1
@@ -84,6 +85,7 @@ class Material:
     moved: tuple[Moved, ...]
     sharpness: tuple[MemberSharpness, ...] = ()  # empty where it was not measured
     gallery: Gallery | None = None
+    sites: LeftOutSites | None = None
 
     @property
     def patients_declared(self) -> bool:
@@ -135,6 +137,7 @@ def read_material(run: RunFolder) -> Material:
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
         sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
         gallery=read_gallery(run),
+        sites=read_sites(run),
     )
 
 

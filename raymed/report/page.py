@@ -19,6 +19,8 @@ from raymed.report.material import Material, read_material
 from raymed.report.movement import movement_figure
 from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
+from raymed.report.sites import cost_reading, site_figure, site_title
+from raymed.report.subgroups import contrast_reading, read_subgroups, subgroup_figure
 from raymed.report.surfaces import surface_figures
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
@@ -50,6 +52,7 @@ def render(material: Material, external: Sequence[ExternalEvaluation] = ()) -> s
         comparisons=_comparisons(material),
         external=external,
         sets=scored_sets(material.metrics),
+        subgroups=read_subgroups(material.metrics),
         promise=next(iter(material.metrics.get("conformal", {}).values()), None),
         figures=_figures(material),
         plotly_js=Markup(get_plotlyjs()),  # Plotly's own text holds no `</script`
@@ -71,6 +74,8 @@ def _figures(material: Material) -> dict[str, Any]:
         "surfaces": surface_figures(material.sharpness),
         "abstention": abstention_figures(material.metrics),
         "diversity": diversity_figures(material.metrics),
+        "sites": site_figure(material.sites),
+        "subgroups": subgroup_figure(material),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 
@@ -104,6 +109,9 @@ def environment() -> Environment:
         "metric_title": wording.metric_title,
         "describe_row": description.describe_row,
         "describe_leak": description.describe_leak,
+        "site_title": site_title,
+        "cost_reading": cost_reading,
+        "contrast_reading": contrast_reading,
     }
     pages.globals |= {
         "METRICS": wording.METRICS,

@@ -60,6 +60,8 @@ def test_our_own_configurations_keep_the_schema(path: Path) -> None:
         experiment(data={"source": "scans", "patients": {"pattern": "(p)"}, "folds": {"count": 3}}),
         experiment(cluster={"workers": "auto"}),
         experiment(cluster={"workers": 2}),
+        experiment(evaluate={"subgroups": ["sex", {"column": "age", "bands": [40, 60]}]}),
+        experiment(evaluate={"sites": "leave-one-out"}),
     ],
 )
 def test_the_schema_accepts_defaults_and_short_forms(content: dict[str, Any]) -> None:

@@ -40,6 +40,10 @@ HEAD = "{train: head, epochs: 1, lr: 1}"
             "recipes.one.optimizer.nam: unknown field; did you mean 'name'?",
         ),
         ("ensemble.minimum=2", "ensemble.minimum: unknown field"),
+        (
+            "evaluate.subgroups=[{colum: sex}]",
+            "evaluate.subgroups.0.colum: unknown field; did you mean 'column'?",
+        ),
         ("cluster.devise=cpu", "cluster.devise: unknown field; did you mean 'device'?"),
     ],
 )
@@ -165,3 +169,25 @@ def test_surfaces_are_of_two_recipes(read, names: str, said: str) -> None:
     with pytest.raises(InputError) as refusal:
         read(f"evaluate.surfaces={names}")
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("subgroups", "said"),
+    [
+        ("[{column: age, bands: [60, 40]}]", "evaluate.subgroups.0: bands: [60.0, 40.0] do not"),
+        ("[{column: age, bands: []}]", "evaluate.subgroups.0.bands: "),
+        ("[{column: age, key: who}]", "evaluate.subgroups.0: a key needs the file"),
+        ("[sex, age, sex]", "evaluate: subgroups: the column 'sex' stands twice"),
+        ("sex", "evaluate.subgroups: "),
+    ],
+)
+def test_subgroups_make_sense(read, subgroups: str, said: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read(f"evaluate.subgroups={subgroups}")
+    assert said in str(refusal.value)
+
+
+def test_sites_are_left_out_one_at_a_time_or_not(read) -> None:
+    assert read().evaluate.sites == "none"
+    with pytest.raises(InputError, match=r"evaluate\.sites: .*leave-one-out"):
+        read("evaluate.sites=leave-two-out")

@@ -50,6 +50,7 @@ PROBE = st.fixed_dictionaries(
 PATIENTS = st.sampled_from(
     ["none", {"column": "who"}, {"file": "who.csv", "column": "who"}, {"pattern": r"(p\d+)/"}]
 )
+SUBGROUPS = ["sex", {"column": "age", "bands": [40, 62.5], "file": "p.csv", "key": "who"}]
 CONTENT: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "name": st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True),
@@ -64,7 +65,10 @@ CONTENT: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ),
         "recipes": st.dictionaries(WORDS, FREE | PROBE, min_size=1, max_size=3),
     },
-    optional={"cluster": st.sampled_from([{"workers": "auto"}, {"workers": 2, "cache": "c"}])},
+    optional={
+        "cluster": st.sampled_from([{"workers": "auto"}, {"workers": 2, "cache": "c"}]),
+        "evaluate": st.sampled_from([{}, {"sites": "leave-one-out", "subgroups": SUBGROUPS}]),
+    },
 )
 
 

@@ -81,6 +81,16 @@ def test_a_fold_whose_folder_was_deleted_is_left(run: RunFolder) -> None:
     assert states(run, "cnn") == ["waiting"]
 
 
+def test_markers_of_a_member_below_the_run_folder_are_found_there(run: RunFolder) -> None:
+    told = board(cnn=[Cell(), Cell()])
+    told.members[0].below = "evaluations/sites"
+    begin(run, told)
+    finish(run, "id-cnn", 0)
+    finish(RunFolder(run.path / "evaluations/sites"), "id-cnn", 1)
+
+    assert states(run, "cnn") == ["waiting", "done"]
+
+
 def test_a_build_at_work_tries_earlier_failures_again(run: RunFolder) -> None:
     begin(run, board(cnn=[RUNNING, Cell()]))
     for fold in (0, 1):
