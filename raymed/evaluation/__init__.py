@@ -4,6 +4,7 @@ from raymed.evaluation.abstention import RiskCoverage, risk_coverage
 from raymed.evaluation.bootstrap import bootstrap, patient_resamples
 from raymed.evaluation.comparison import Difference, holm, paired_difference
 from raymed.evaluation.coverage import SetScores, score_sets
+from raymed.evaluation.curves import Curve, Curves, OperatingPoint, draw_curves, operating_point
 from raymed.evaluation.delong import DeLong, delong
 from raymed.evaluation.diversity import Pair, Pattern, Repair, pairs, patterns, repairs
 from raymed.evaluation.estimates import MIN_PATIENTS_FOR_INTERVAL, Estimate
@@ -22,9 +23,12 @@ from raymed.evaluation.thresholds import (
 __all__ = [
     "MIN_PATIENTS_FOR_INTERVAL",
     "ClassScores",
+    "Curve",
+    "Curves",
     "DeLong",
     "Difference",
     "Estimate",
+    "OperatingPoint",
     "Pair",
     "PatientLevel",
     "Pattern",
@@ -40,7 +44,9 @@ __all__ = [
     "class_prior",
     "cross_fit_thresholds",
     "delong",
+    "draw_curves",
     "holm",
+    "operating_point",
     "paired_difference",
     "pairs",
     "patient_resamples",

@@ -19,6 +19,7 @@ from raymed.ensemble import (
 from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.analysis import Analysis
+from raymed.pipeline.curves import curve_facts
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
@@ -81,4 +82,5 @@ def stack_and_score(
             experiment, prepared, complete, oof, candidates, chosen, fitted, failed, machine
         )
         beyond = analysis.facts(complete, conformal)
-        write_json(run.metrics_file, {"about": about, **metrics, **beyond})
+        curves = curve_facts(analysis, complete)
+        write_json(run.metrics_file, {"about": about, **metrics, **beyond, "curves": curves})
