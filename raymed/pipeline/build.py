@@ -9,7 +9,7 @@ from typing import Any
 from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
-from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import Member, check_recipes, finish_member, plan_members
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
@@ -17,7 +17,7 @@ from raymed.pipeline.recording import recorded
 from raymed.pipeline.sharpness import measure_members
 from raymed.pipeline.stacking import join_oof, stack_and_score
 from raymed.pipeline.training import train_members
-from raymed.report import write_report
+from raymed.report import publish_report
 from raymed.runs import RunFolder, now
 
 
@@ -83,7 +83,9 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     )
     yield from measure_members(experiment, complete, prepared, placement.device)
     yield Stage("writing the report")
-    write_report(folder)
+    published = publish_report(folder)
+    if published.undrawn is not None:
+        yield Note(published.undrawn)
     return Built(folder, read_json(folder.metrics_file), failed)
 
 
