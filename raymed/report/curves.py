@@ -1,5 +1,6 @@
 """ROC and precision-recall curves: the stack with its band, its best member as a thin line."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,9 @@ def curve_figures(metrics: Mapping[str, Any]) -> dict[str, list[PageFigure]]:
     found = metrics.get("curves", {})
     return {
         _title(question): [
-            _figure(found, question, f"{kind.key.replace('_', '-')}-{place}", kind)
+            _figure(
+                found, question, f"{kind.key.replace('_', '-')}-{place}-{_slug(question)}", kind
+            )
             for kind in KINDS
         ]
         for place, question in enumerate(found.get("questions", []))
@@ -70,6 +73,10 @@ def curve_figures(metrics: Mapping[str, Any]) -> dict[str, list[PageFigure]]:
 
 def _title(question: Mapping[str, Any]) -> str:
     return f"{question['title']} against {'all others' if question['binary'] else 'the rest'}"
+
+
+def _slug(question: Mapping[str, Any]) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", question["title"].lower()).strip("-")[:40]
 
 
 def _figure(
@@ -83,7 +90,7 @@ def _figure(
         figure.add_shape(
             type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": GREY, "width": 1.5}
         )
-    figure.update_xaxes(range=[-0.01, 1.01], dtick=0.25, tickformat=".0%", title_text=kind.x)
+    figure.update_xaxes(range=[-0.01, 1.06], dtick=0.25, tickformat=".0%", title_text=kind.x)
     figure.update_yaxes(range=[-0.01, 1.03], dtick=0.25, tickformat=".0%", title_text=kind.y)
     told = _told(splits, kind)
     return page_figure(
@@ -116,7 +123,7 @@ def _traces(
         x=curve["member"]["x"],
         y=curve["member"]["y"],
         name=f"{plain(found['member'])}, {look.name}",
-        line={"color": look.colour, "width": 1, "dash": "dot", "shape": kind.shape},
+        line={"color": look.colour, "width": 1.5, "dash": "dot", "shape": kind.shape},
         hovertemplate=f"{plain(found['member'], 60)}: %{{x:.1%}}, %{{y:.1%}}<extra></extra>",
         **group,
     )

@@ -20,8 +20,8 @@ from raymed.report.page import draw_all, each_figure, render, write_page
 from raymed.runs import RunFolder
 
 WIDTH = 720  # pixels
-HEADING = 56  # pixels that a figure's title takes
-PATIENCE = 60.0  # seconds in which a browser draws all figures, or is taken to hang
+HEADING, LEGEND = 40, 48  # pixels that a figure's title takes, and its legend
+PATIENCE = 120.0  # seconds in which a browser draws all figures, or is taken to hang
 NO_BROWSER_CODE = 4  # of drawing.py
 NO_BROWSER = (
     "The figures were not exported as SVG: no Chrome or Chromium was found. Install one, or run "
@@ -125,7 +125,10 @@ def _wanted(figure: PageFigure, folder: Path) -> dict[str, Any]:
 
 def _standalone(figure: PageFigure) -> dict[str, Any]:
     """Give a figure what the page gives it there: a title, and a ground of its own."""
-    height = figure.height + HEADING
+    named = sum("name" in trace for trace in figure.spec["data"]) > 1
+    shown = named and figure.spec["layout"].get("showlegend", True)
+    top = HEADING + LEGEND * shown
+    height = figure.height + top
     layout = figure.spec["layout"] | {
         "title": {
             "text": plain(figure.title, 90),
@@ -136,9 +139,16 @@ def _standalone(figure: PageFigure) -> dict[str, Any]:
             "y": 1 - 12 / height,
             "yanchor": "top",
         },
+        "legend": {
+            "orientation": "h",
+            "x": 0.0,
+            "yref": "container",
+            "y": 1 - HEADING / height,
+            "yanchor": "top",
+        },
         "width": WIDTH,
         "height": height,
-        "margin": {"l": 12, "r": 16, "t": 8 + HEADING, "b": 12},
+        "margin": {"l": 12, "r": 16, "t": 8 + top, "b": 12},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
     }
