@@ -128,6 +128,11 @@ class RunFolder:
         return RunFolder(self.path / LEFT_OUT_SITES)
 
     @property
+    def report_folder(self) -> Path:
+        """The report's tables and figures as files."""
+        return self.path / "report"
+
+    @property
     def log_folder(self) -> Path:
         """What Ray and the workers said."""
         return self.path / "log"

@@ -26,6 +26,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_browser() -> None:
+    """Builds export no figures: a browser a build would take minutes. Some tests ask for one."""
+    os.environ["BROWSER_PATH"] = "no browser in tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Torch on one thread, as in every worker: sums come out to the same bits."""
     torch.set_num_threads(1)

@@ -136,11 +136,15 @@ def lr_find(
 
 @app.command()
 def report(run: Run) -> None:
-    """Write the report of a run again."""
-    from raymed.report import write_report
-    from raymed.runs import RunFolder
+    """Write the report of a run again, its tables as CSV and its figures as SVG."""
+    with _loading("writing the report and drawing its figures"):
+        from raymed.report import publish_report
+        from raymed.runs import RunFolder
 
-    typer.echo(write_report(RunFolder.existing(run)))
+        published = publish_report(RunFolder.existing(run))
+    if published.undrawn is not None:
+        typer.echo(published.undrawn, err=True)
+    typer.echo(published.page)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from raymed.evaluation.bootstrap import bootstrap, patient_resamples
 from raymed.evaluation.cases import Case, surest_cases
 from raymed.evaluation.comparison import Difference, holm, paired_difference
 from raymed.evaluation.coverage import SetScores, score_sets
+from raymed.evaluation.curves import Curve, Curves, OperatingPoint, draw_curves, operating_point
 from raymed.evaluation.delong import DeLong, delong
 from raymed.evaluation.diversity import Pair, Pattern, Repair, pairs, patterns, repairs
 from raymed.evaluation.estimates import MIN_PATIENTS_FOR_INTERVAL, Estimate
@@ -29,11 +30,14 @@ __all__ = [
     "ClassScores",
     "Contrast",
     "Cost",
+    "Curve",
+    "Curves",
     "DeLong",
     "Difference",
     "Estimate",
     "GroupScores",
     "Headline",
+    "OperatingPoint",
     "Pair",
     "PatientLevel",
     "Pattern",
@@ -53,7 +57,9 @@ __all__ = [
     "class_prior",
     "cross_fit_thresholds",
     "delong",
+    "draw_curves",
     "holm",
+    "operating_point",
     "paired_difference",
     "pairs",
     "patient_resamples",

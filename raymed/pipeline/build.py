@@ -9,7 +9,7 @@ from typing import Any
 from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
-from raymed.pipeline.events import Event, Stage, result_of
+from raymed.pipeline.events import Event, Note, Stage, result_of
 from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
 from raymed.pipeline.placement import place
@@ -19,7 +19,7 @@ from raymed.pipeline.sharpness import measure_members
 from raymed.pipeline.sites import plan_left_out_sites, score_left_out_sites
 from raymed.pipeline.stacking import join_oof, stack_and_score
 from raymed.pipeline.training import train_members
-from raymed.report import write_report
+from raymed.report import publish_report
 from raymed.runs import RunFolder, now
 
 
@@ -81,7 +81,9 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     yield from measure_members(experiment, complete, prepared, placement.device)
     yield from draw_gallery(experiment, folder, complete, prepared, placement.device)
     yield Stage("writing the report")
-    write_report(folder)
+    published = publish_report(folder)
+    if published.undrawn is not None:
+        yield Note(published.undrawn)
     return Built(folder, read_json(folder.metrics_file), all_failed)
 
 

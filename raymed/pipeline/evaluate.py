@@ -17,9 +17,9 @@ from raymed.pipeline.predictions import member_contents, predict_external
 from raymed.pipeline.prepare import Prepared, open_images
 from raymed.pipeline.scorer import Scorer
 from raymed.predict import StackPredictor, load_stack
-from raymed.report import write_report
+from raymed.report import publish_report
 from raymed.report.external import SCHEMA
-from raymed.runs import RunFolder, now
+from raymed.runs import LEFT_OUT_SITES, RunFolder, now
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -73,7 +73,9 @@ def evaluate_events(
         yield Stage("loading the stack")
         yield from _stages(_Fitted.load(folder, device), path, overrides, place, shared_patients)
         yield Stage("writing the report")
-        write_report(folder)
+        published = publish_report(folder)
+        if published.undrawn is not None:
+            yield Note(published.undrawn)
     return Evaluated(folder, place.path, read_json(place.metrics_file))
 
 
@@ -168,5 +170,9 @@ def _name(wish: str | None, source: Path) -> str:
             f"--name {name}",
             "cannot name a folder",
             "use letters, digits, '.', '_' and '-', at most 64, a letter or digit first",
+        )
+    if name == Path(LEFT_OUT_SITES).name:
+        raise InputError(
+            f"--name {name}", "is that of left-out sites", "choose another with --name"
         )
     return name

@@ -19,6 +19,7 @@ from raymed.ensemble import (
 from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.analysis import Analysis
+from raymed.pipeline.curves import curve_facts
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import Member, member_table
@@ -86,6 +87,7 @@ def stack_and_score(
         joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
         device = machine["device"]
         beyond |= {
+            "curves": curve_facts(analysis, complete),
             "subgroups": subgroup_facts(scorer, chosen.probabilities, on_test),
             "inference": measure_inference(run.inference_file, complete, joined, prepared, device),
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from raymed.config import Experiment, read_experiment
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
@@ -79,7 +80,8 @@ class Material:
 
     metrics: Mapping[str, Any]
     audit: Mapping[str, Any]
-    experiment: str  # YAML
+    experiment: Experiment
+    yaml: str  # the same, as it lies in the run folder
     rows: tuple[Row, ...]
     curves: tuple[Curves, ...]
     moved: tuple[Moved, ...]
@@ -131,7 +133,8 @@ def read_material(run: RunFolder) -> Material:
     return Material(
         metrics=metrics,
         audit=read_json(_there(run.audit_file)),
-        experiment=_there(run.experiment_file).read_text(encoding="utf-8"),
+        experiment=read_experiment(_there(run.experiment_file)),
+        yaml=run.experiment_file.read_text(encoding="utf-8"),
         rows=rows,
         curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),

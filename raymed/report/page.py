@@ -1,6 +1,6 @@
 """The page: from a run folder to one HTML file that needs no other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +11,57 @@ from plotly.offline import get_plotlyjs
 from raymed.evaluation import Difference
 from raymed.files import write_text
 from raymed.report import description, verdict, wording
+from raymed.report.checklist import checklists
+from raymed.report.curves import curve_figures
 from raymed.report.diversity import diversity_figures
 from raymed.report.external import ExternalEvaluation, read_external
+from raymed.report.figures import PageFigure
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
+from raymed.report.method import methods
 from raymed.report.movement import movement_figure
 from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
 from raymed.report.sites import cost_reading, site_figure, site_title
 from raymed.report.subgroups import contrast_reading, read_subgroups, subgroup_figure
 from raymed.report.surfaces import surface_figures
+from raymed.report.tables import write_tables
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
 
 DARKEST = 0.75  # of a confusion cell, so that its text keeps a contrast of 4.5
+UNDRAWN = "To export the figures as SVG, run raymed report RUN"
 
 
 def write_report(run: RunFolder) -> Path:
     """Write `run.report_file`: one HTML page that opens offline and makes no request.
 
+    Its tables go into `report/tables`. `publish_report` exports the figures too.
     Raises InputError where the run folder lacks metrics, audit or experiment.
     """
-    write_text(run.report_file, render(read_material(run), read_external(run)))
+    material = read_material(run)
+    page = render(material, draw_all(material), UNDRAWN, read_external(run))
+    return write_page(run, page)
+
+
+def write_page(run: RunFolder, page: str) -> Path:
+    """Write the page, and its tables as files."""
+    write_text(run.report_file, page)
+    write_tables(page, run.report_folder / "tables")
     return run.report_file
 
 
-def render(material: Material, external: Sequence[ExternalEvaluation] = ()) -> str:
-    """Fill the template with one run's figures and words."""
+def render(
+    material: Material,
+    figures: Mapping[str, Any],
+    undrawn: str | None,
+    external: Sequence[ExternalEvaluation] = (),
+) -> str:
+    """Fill the template with one run's figures and words.
+
+    `undrawn` says why the figures do not lie beside the page as files, if they do not.
+    """
     template = environment().get_template("report.html.j2")
     return template.render(
         material=material,
@@ -54,12 +77,28 @@ def render(material: Material, external: Sequence[ExternalEvaluation] = ()) -> s
         sets=scored_sets(material.metrics),
         subgroups=read_subgroups(material.metrics),
         promise=next(iter(material.metrics.get("conformal", {}).values()), None),
-        figures=_figures(material),
+        figures=figures,
+        undrawn=undrawn,
+        methods=methods(material),
+        checklists=checklists(material),
         plotly_js=Markup(get_plotlyjs()),  # Plotly's own text holds no `</script`
     )
 
 
-def _figures(material: Material) -> dict[str, Any]:
+def each_figure(drawn: Any) -> Iterator[PageFigure]:
+    """Go through what `draw_all` drew, figure by figure."""
+    match drawn:
+        case PageFigure():
+            yield drawn
+        case Mapping():
+            yield from each_figure(list(drawn.values()))
+        case list() | tuple():
+            for part in drawn:
+                yield from each_figure(part)
+
+
+def draw_all(material: Material) -> dict[str, Any]:
+    """Draw every figure of the page, by the section that shows it."""
     chosen = material.chosen
     training = [training_figure(at, curves) for at, curves in enumerate(material.curves)]
     return {
@@ -69,6 +108,7 @@ def _figures(material: Material) -> dict[str, Any]:
             for view in material.views
             if (scores := view.scores(chosen)) is not None
         ],
+        "curves": curve_figures(material.metrics),
         "training": [figure for figure in training if figure is not None],
         "movement": movement_figure(material.moved),
         "surfaces": surface_figures(material.sharpness),
@@ -100,6 +140,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters |= {
+        "bare": wording.bare,
         "number": wording.number,
         "interval": wording.interval,
         "p_value": wording.p_value,

@@ -1,6 +1,7 @@
 """How figures are written: digits, intervals, durations; a dash for what is undefined."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,11 @@ def number(value: float | None, digits: int = 3) -> str:
         return DASH
     text = f"{value:.{digits}f}"
     return text.replace("-", MINUS) if float(text) != 0 else text.lstrip("-")
+
+
+def bare(value: float | None) -> str:
+    """Write every digit, as programs read it; nothing where it is undefined."""
+    return "" if value is None or not math.isfinite(value) else repr(value)
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:
@@ -123,6 +129,6 @@ def mebibytes(value: int | None) -> str:
     return DASH if value is None else f"{value / 2**20:,.0f}\u00a0MiB"
 
 
-def listed(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Join words as prose does: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -11,7 +11,16 @@ import pandas as pd
 import pytest
 
 from raymed.config import parse_experiment, write_experiment
-from raymed.evaluation import class_prior, pairs, patterns, score, score_sets
+from raymed.evaluation import (
+    Question,
+    class_prior,
+    draw_curves,
+    pairs,
+    patterns,
+    score,
+    score_sets,
+)
+from raymed.evaluation.curves import GRID
 from raymed.files import mark_complete, write_json, write_text
 from raymed.optim.sharpness import LossLine, LossPlane, Sharpness
 from raymed.runs import FOLD_FILES, RunFolder
@@ -117,6 +126,50 @@ def _beyond(patients: int, declared: bool, test: bool) -> dict[str, Any]:
     }
 
 
+def _drawn(rng: np.random.Generator, patients: int, of: int) -> dict[str, Any]:
+    truth = np.arange(patients) % len(CLASSES) == of
+    stack, member = (
+        draw_curves(
+            Question(np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1), truth, names),
+            f"of class {CLASSES[of]!r}",
+            draws=100,
+        )
+        for names in [np.arange(patients).astype(str)] * 2
+    )
+    drawn: dict[str, Any] = {"positive": float(truth.mean()), "point": None}
+    for kind in ("roc", "precision_recall"):
+        own, other = getattr(stack, kind), getattr(member, kind)
+        drawn[kind] = {
+            "x": own.x.tolist(),
+            "y": own.y.tolist(),
+            "area": asdict(own.area),
+            "low": None if own.low is None else own.low.tolist(),
+            "high": None if own.high is None else own.high.tolist(),
+            "warning": own.warning,
+            "member": {"x": other.x.tolist(), "y": other.y.tolist(), "area": other.area.value},
+        }
+    return drawn
+
+
+def _curves(patients: int, declared: bool, test: bool) -> dict[str, Any]:
+    rng = np.random.default_rng(5)
+    return {
+        "level": "patient" if declared else "image",
+        "member": "tuned-lite0",
+        "grid": GRID.tolist(),
+        "questions": [
+            {
+                "title": name,
+                "binary": False,
+                "threshold": None,
+                "oof": _drawn(rng, patients, of),
+                "test": _drawn(rng, 18, of) if test else None,
+            }
+            for of, name in enumerate(CLASSES)
+        ],
+    }
+
+
 @cache
 def _metrics(skill: float, patients: int, declared: bool, test: bool) -> dict[str, Any]:
     return {
@@ -137,6 +190,7 @@ def _metrics(skill: float, patients: int, declared: bool, test: bool) -> dict[st
         "chosen": "logistic",
         "rows": _rows(skill, patients, declared, test),
         **_beyond(patients, declared, test),
+        "curves": _curves(patients, declared, test),
         "failed": [{"name": "broken", "id": "dead00", "reason": "loss <nan> in epoch 2"}],
         "comparisons": [
             {

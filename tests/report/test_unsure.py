@@ -49,7 +49,7 @@ def test_repairs_and_trust_have_a_row_a_member(make_run: Callable[..., RunFolder
     for name in ("probe-lite0", "tuned-lite0", "scratch-tiny"):
         assert f'<th scope="row">{name}</th><td>7</td><td>2</td>' in shown
         row = shown.partition("When is whom trusted")[2].partition(f">{name}<")[2]
-        assert row.partition("</tr>")[0].count("<td>") == 3
+        assert row.partition("</tr>")[0].count("<td") == 3
 
 
 def test_a_run_scored_by_an_older_raymed_has_a_report_without_them(

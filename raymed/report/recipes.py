@@ -1,0 +1,99 @@
+"""A recipe in words, as a methods section tells it."""
+
+from raymed.config import Phase, Recipe
+from raymed.report.wording import count, listed
+
+WEIGHTS = {
+    "hub": "pretrained weights from the timm hub",
+    "none": "random first weights",
+    "file": "pretrained weights from a file",
+}
+SCHEDULES = {
+    "constant": "constant",
+    "cosine": "cosine",
+    "one_cycle": "one-cycle",
+    "slanted": "slanted triangular",
+}
+OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
+SAMS = {"sam": "SAM", "asam": "ASAM", "looksam": "LookSAM", "msam": "MSAM"}
+
+
+def describe_recipe(recipe: Recipe) -> str:
+    """Tell model, first weights, phases, optimizer, batches and what regularises, in a sentence."""
+    parts = [
+        _model(recipe),
+        f"{recipe.size}-pixel input",
+        listed([_phase(phase) for phase in recipe.phases]),
+        _optimizer(recipe),
+        *_regularisation(recipe),
+    ]
+    return "; ".join(parts)
+
+
+def describe_first_weights(recipe: Recipe) -> str:
+    """Tell where the first weights come from; a new head always starts at or near zero."""
+    return WEIGHTS[recipe.pretrained.source]
+
+
+def _model(recipe: Recipe) -> str:
+    weights = describe_first_weights(recipe)
+    if recipe.hybrid is None:
+        return f"{recipe.timm_model} (timm) with {weights} and a new head"
+    added = recipe.hybrid
+    return (
+        f"{recipe.timm_model} (timm) with {weights}, a Transformer over its feature map "
+        f"({count(added.layers, 'layer')}, {count(added.heads, 'head')}, {added.embedding_dim} "
+        "wide) and a new head"
+    )
+
+
+def _phase(phase: Phase) -> str:
+    what = "the head alone" if phase.train == "head" else "all layers"
+    told = f"{what} for {count(phase.epochs, 'epoch')} at a rate of {phase.lr:g}"
+    slower = []
+    if phase.factor is not None and phase.factor != 1:
+        slower.append(f"each layer group at {phase.factor:g} of the next one's rate")
+    elif phase.ratio != 1:
+        slower.append(f"falling to {phase.ratio:g} of it at the stem")
+    if phase.unfreeze:
+        slower.append("unfrozen one layer group an epoch")
+    return f"{told} ({', '.join([f'{SCHEDULES[phase.schedule]} schedule', *slower])})"
+
+
+def _optimizer(recipe: Recipe) -> str:
+    asked = recipe.optimizer
+    momentum = f", momentum {asked.momentum:g}" if asked.name == "sgd" else ""
+    told = f"{OPTIMIZERS[asked.name]} (weight decay {asked.weight_decay:g}{momentum})"
+    if recipe.sam is not None:
+        told += f" within {SAMS[recipe.sam.variant]} (rho {recipe.sam.rho:g})"
+    return f"{told}, batches of {recipe.batch_size}"
+
+
+def _regularisation(recipe: Recipe) -> list[str]:
+    parts = []
+    if recipe.class_weights is not None:
+        parts.append("a loss weighted inversely to class frequency")
+    if recipe.label_smoothing:
+        parts.append(f"label smoothing {recipe.label_smoothing:g}")
+    if recipe.dropout:
+        parts.append(f"dropout {recipe.dropout:g}")
+    augmented = _augmentation(recipe)
+    parts.append(f"augmentation by {augmented}" if augmented else "no augmentation")
+    return parts
+
+
+def _augmentation(recipe: Recipe) -> str:
+    asked = recipe.augmentation
+    if asked is None:
+        return ""
+    told = [
+        (asked.rotate, f"rotation (±{asked.rotate:g}°)"),
+        (asked.shift, f"shift (±{100 * asked.shift:g} %)"),
+        (asked.scale, f"zoom (±{100 * asked.scale:g} %)"),
+        (asked.horizontal_flip, "horizontal flips"),
+        (asked.vertical_flip, "vertical flips"),
+        (asked.brightness, f"brightness (±{asked.brightness:g})"),
+        (asked.contrast, f"contrast (±{100 * asked.contrast:g} %)"),
+        (asked.noise, f"Gaussian noise ({asked.noise:g})"),
+    ]
+    return listed([words for amount, words in told if amount])
