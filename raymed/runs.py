@@ -97,9 +97,24 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def gallery_file(self) -> Path:
+        """The images that the report shows, with their saliency maps."""
+        return self.path / "gallery.parquet"
+
+    @property
     def report_file(self) -> Path:
         """The report to open in a browser."""
         return self.path / "report.html"
+
+    @property
+    def inference_file(self) -> Path:
+        """How long members and stack take to predict an image."""
+        return self.path / "inference.json"
+
+    @property
+    def comparison_folder(self) -> Path:
+        """What `raymed compare` found."""
+        return self.path / "comparison"
 
     @property
     def log_folder(self) -> Path:

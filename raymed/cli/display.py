@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,6 +21,7 @@ from raymed.pipeline.build import Built, build_events
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
 from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
+from raymed.runs import RunFolder
 
 Result = TypeVar("Result")
 
@@ -38,20 +39,29 @@ def show_build(experiment: Experiment, run: Path | None) -> None:
     batch systems send it before they kill).
     """
     console = Console()
+    built = follow_until_stopped(build_events(experiment, run), console)
+    _print_summary(console, built)
+    end_with_failures(built.failed, built.run, console)
+
+
+def follow_until_stopped(events: Generator[Event, None, Result], console: Console) -> Result:
+    """Show a long job; ends with exit code 130 when it is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    events = build_events(experiment, run)
     try:
         with BuildDisplay(console) as display:
-            built = display.follow(events)
+            return display.follow(events)
     except KeyboardInterrupt:
         events.close()
         console.print("\nstopped; the same command continues where this one was")
         raise typer.Exit(130) from None
-    _print_summary(console, built)
-    if built.failed:
-        for name, reason in built.failed.items():
+
+
+def end_with_failures(failed: Mapping[str, str], run: RunFolder, console: Console) -> None:
+    """Name the members that failed, if any, and end with exit code 3."""
+    if failed:
+        for name, reason in failed.items():
             console.print(f"[red]member {escape(name)} failed[/]: {escape(reason)}")
-        console.print(f"logs: {built.run.log_folder}", soft_wrap=True)
+        console.print(f"logs: {run.log_folder}", soft_wrap=True)
         raise typer.Exit(3)
 
 

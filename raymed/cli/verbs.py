@@ -58,6 +58,24 @@ def build(
 
 
 @app.command()
+def compare(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    run: RunOption = None,
+    sharpness: Annotated[
+        bool, typer.Option(help="measure how sharp each minimum is, tens of passes a member")
+    ] = True,
+) -> None:
+    """Switch techniques on and off on the same folds and tell what each one gained."""
+    from raymed.config import read_experiment
+
+    experiment = read_experiment(config, overrides or ())
+    with _loading():
+        from raymed.cli.comparison import show_comparison
+    show_comparison(experiment, run, sharpness=sharpness)
+
+
+@app.command()
 def status(
     run: Run,
     as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,

@@ -1,5 +1,6 @@
 """The configuration: one YAML file, one frozen `Experiment`."""
 
+from raymed.config.compare import Compare, Technique, Transformer
 from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
 from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
 from raymed.config.hybrid import HYBRID, Hybrid
@@ -17,26 +18,34 @@ from raymed.config.recipe import (
     Pretrained,
     Recipe,
 )
+from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
 
 __all__ = [
     "HYBRID",
     "SCHEMA_VERSION",
     "Augmentation",
     "Binary",
+    "Choice",
     "Cluster",
+    "Compare",
     "DataConfig",
     "Ensemble",
     "Evaluate",
     "Experiment",
     "Folds",
     "Hybrid",
+    "LeftOut",
     "Optimizer",
     "Patients",
     "Phase",
     "Pretrained",
     "Recipe",
     "Sam",
+    "Technique",
     "TestShare",
+    "Transformer",
+    "Variants",
+    "derive_variants",
     "json_schema",
     "parse_experiment",
     "progressive_phases",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from raymed.config.compare import Compare, Transformer
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
 from raymed.config.strict import RelativePath, Strict
@@ -78,6 +79,13 @@ class Evaluate(Strict):
         description="the two members whose loss surfaces stand side by side; default: the first "
         "two that are no probes",
     )
+    gallery: int = Field(
+        12,
+        ge=0,
+        le=48,
+        description="how many of the stack's surest mistakes the report shows, and as many right "
+        "answers: patients' images, each with a saliency map; 0 shows none",
+    )
 
 
 class Cluster(Strict):
@@ -119,6 +127,7 @@ class Experiment(Strict):
     ensemble: Ensemble = Ensemble()
     evaluate: Evaluate = Evaluate()
     cluster: Cluster = Cluster()
+    compare: Compare = Compare()
 
     @model_validator(mode="after")
     def _surfaces_are_of_two_members(self) -> Self:
@@ -130,6 +139,39 @@ class Experiment(Strict):
         if len(set(named)) < len(named):
             raise ValueError("evaluate.surfaces: a name stands twice; name two recipes")
         return self
+
+    @model_validator(mode="after")
+    def _what_is_compared_is_there(self) -> Self:
+        wish = self.compare
+        if wish.recipe is not None and wish.recipe not in self.recipes:
+            hint = did_you_mean(wish.recipe, self.recipes) or "name a recipe"
+            raise ValueError(f"compare.recipe: no recipe is named {wish.recipe!r}; {hint}")
+        if wish.recipe is not None and self.recipes[wish.recipe].is_probe:
+            raise ValueError(
+                f"compare.recipe: {wish.recipe!r} is a probe; name one that trains all layers"
+            )
+        name = self.compared_recipe
+        if wish.transformer is not None and name is not None:
+            self._refuse_no_rival(wish.transformer, name)
+        return self
+
+    def _refuse_no_rival(self, transformer: Transformer, name: str) -> None:
+        recipe = self.recipes[name]
+        if transformer.model == recipe.timm_model:
+            raise ValueError(
+                f"compare.transformer: {transformer.model} is the model of {name!r} itself"
+            )
+        if transformer.pretrained is None and recipe.pretrained.file is not None:
+            raise ValueError(
+                f"compare.transformer: recipe {name!r} starts from a file for its own model; write "
+                "{model: NAME, pretrained: hub, none or {file: PATH}}"
+            )
+
+    @property
+    def compared_recipe(self) -> str | None:
+        """The name of the recipe that `raymed compare` varies; None where all are probes."""
+        trained = [name for name, recipe in self.recipes.items() if not recipe.is_probe]
+        return self.compare.recipe or next(iter(trained), None)
 
     def surfaces_among(self, complete: Collection[str]) -> tuple[str, ...]:
         """Choose, among complete members, the two at most whose loss surfaces are shown."""

@@ -109,11 +109,34 @@ def usual_phases(*, scratch: bool, hybrid: bool) -> tuple[Phase, ...]:
     if scratch:
         return (Phase(epochs=20, lr=1e-3, warmup=0.1, new_layers=1.0 if hybrid else 10.0),)
     phases = progressive_phases()
-    if not hybrid:
-        return phases
+    return hybrid_phases(phases, scratch=False) if hybrid else phases
+
+
+def hybrid_phases(phases: Sequence[Phase], *, scratch: bool) -> tuple[Phase, ...]:
+    """Turn a CNN's phases into those of a hybrid whose CNN learns at the rates it has alone.
+
+    From `scratch` the new layers are no newer than the CNN and learn at its rate.
+    """
     return tuple(
-        p if p.train == "head" else p.model_copy(update={"lr": p.lr * p.new_layers}) for p in phases
+        phase.model_copy(update={"new_layers": 1.0})
+        if scratch
+        else phase.model_copy(update={"lr": phase.lr * _faster(phase)})
+        for phase in phases
     )
+
+
+def cnn_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """Turn a hybrid's phases into those of its CNN alone, at the rates it has within."""
+    usual = Phase.model_fields["new_layers"].default
+    return tuple(
+        phase.model_copy(update={"lr": phase.lr / _faster(phase), "new_layers": usual})
+        for phase in phases
+    )
+
+
+def _faster(phase: Phase) -> float:
+    """Tell how much faster a hybrid's head learns than its CNN: a head phase trains no CNN."""
+    return phase.new_layers if phase.train == "all" else 1.0
 
 
 def share_budget(phases: Any, budget: Any) -> Any:

@@ -34,6 +34,16 @@ def _read_pretrained(value: Any) -> Any:
     return value
 
 
+PretrainedField = Annotated[
+    Pretrained,
+    BeforeValidator(
+        _read_pretrained,
+        json_schema_input_type=Literal["hub", "none"] | dict[Literal["file"], str] | Pretrained,
+    ),
+]
+"""As a configuration writes it: a word, or the file."""
+
+
 class Augmentation(Strict):
     """Random changes of a training image; each sample draws its own."""
 
@@ -52,13 +62,7 @@ class Recipe(Strict):
 
     model: str = Field(description="a timm model by name, or hybrid/NAME over its feature map")
     hybrid: Hybrid | None = Field(None, description="only with model: hybrid/NAME")
-    pretrained: Annotated[
-        Pretrained,
-        BeforeValidator(
-            _read_pretrained,
-            json_schema_input_type=Literal["hub", "none"] | dict[Literal["file"], str] | Pretrained,
-        ),
-    ] = Pretrained(source="hub")
+    pretrained: PretrainedField = Pretrained(source="hub")
     size: int = Field(224, ge=16, le=2048, description="side of the square input, pixels")
     batch_size: int = Field(32, ge=2, le=4096)
     phases: tuple[Phase, ...] = Field(min_length=1)

@@ -2,7 +2,7 @@
 
 from raymed.ensemble.calibration import Calibration
 from raymed.ensemble.conformal import Conformal, cross_fitted_sets, fit_conformal
-from raymed.ensemble.crossfit import Candidate, choose, cross_fit
+from raymed.ensemble.crossfit import SINGLE, Candidate, choose, cross_fit, cross_fit_single
 from raymed.ensemble.joining import join_members
 from raymed.ensemble.meta_learners import (
     KINDS,
@@ -27,6 +27,7 @@ from raymed.ensemble.uncertainty import Uncertainty, split_uncertainty
 __all__ = [
     "KINDS",
     "REFERENCE",
+    "SINGLE",
     "Calibration",
     "Candidate",
     "Conformal",
@@ -39,6 +40,7 @@ __all__ = [
     "assemble_stack",
     "choose",
     "cross_fit",
+    "cross_fit_single",
     "cross_fitted_sets",
     "fit_conformal",
     "fit_meta_learner",

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from raymed.ensemble.meta_learners import REFERENCE, Settings, fit_meta_learner
+from raymed.ensemble.meta_learners import REFERENCE, MetaRows, Settings, fit_meta_learner
 from raymed.ensemble.meta_learners.rows import Array, number_patients
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 
 TIE = 0.01
 """Log losses, in nats, that differ by less are as good as equal."""
+
+SINGLE = "single"
+"""The kind of a candidate that is one member, whichever is best."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,22 @@ def cross_fit(kind: str, oof: OofTable, settings: Settings | None = None) -> Can
         )
         probabilities[inside] = fitted.probabilities(oof.logits[inside])
     return Candidate(kind, probabilities)
+
+
+def cross_fit_single(oof: OofTable) -> Candidate:
+    """Predict each fold's rows by the member with the least log loss over other folds' patients.
+
+    So the best single member is chosen as honestly as a meta-learner is fitted.
+    """
+    _refuse_what_cannot_be_cross_fitted(oof)
+    rows = MetaRows.of(oof.logits, oof.labels, oof.patients)
+    losses = -rows.logs[np.arange(len(rows.labels)), :, rows.labels]
+    probabilities = np.empty((len(oof.labels), oof.classes))
+    for fold in np.unique(oof.fold):
+        inside = oof.fold == fold
+        best = int(np.argmin(rows.weights[~inside] @ losses[~inside]))
+        probabilities[inside] = np.exp(rows.logs[inside, best])
+    return Candidate(SINGLE, probabilities)
 
 
 def choose(candidates: Sequence[Candidate], oof: OofTable) -> Candidate:

@@ -2,6 +2,7 @@
 
 from raymed.evaluation.abstention import RiskCoverage, risk_coverage
 from raymed.evaluation.bootstrap import bootstrap, patient_resamples
+from raymed.evaluation.cases import Case, surest_cases
 from raymed.evaluation.comparison import Difference, holm, paired_difference
 from raymed.evaluation.coverage import SetScores, score_sets
 from raymed.evaluation.delong import DeLong, delong
@@ -21,6 +22,7 @@ from raymed.evaluation.thresholds import (
 
 __all__ = [
     "MIN_PATIENTS_FOR_INTERVAL",
+    "Case",
     "ClassScores",
     "DeLong",
     "Difference",
@@ -50,6 +52,7 @@ __all__ = [
     "score",
     "score_at_threshold",
     "score_sets",
+    "surest_cases",
     "threshold_at_specificity",
     "to_patient_level",
 ]

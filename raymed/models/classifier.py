@@ -49,11 +49,14 @@ class Classifier(nn.Module):
         names = [name for name, _ in self.named_parameters()]
         return [name for name in names if not name.startswith(f"backbone.{CNN}")]
 
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images float [b, 1 or 3, h, w] in 0..1 to what the backbone takes [b, 3, h, w]."""
+        images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Map images float [b, 1 or 3, h, w] in 0..1 to pooled features [b, width]."""
-        images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        normal = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features: torch.Tensor = self.backbone(normal)
+        features: torch.Tensor = self.backbone(self.normalised(images))
         return features
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:

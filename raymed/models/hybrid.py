@@ -77,7 +77,15 @@ class MedicalViTAdapter(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map normalised images [b, 3, h, w] to logits [b, num_classes], or [b, embedding_dim]."""
-        read = self.encoder(self.projection(feature_map(self.cnn, images)))
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        """Map normalised images [b, 3, h, w] to the encoder's map [b, embedding_dim, h', w']."""
+        read: torch.Tensor = self.encoder(self.projection(feature_map(self.cnn, images)))
+        return read
+
+    def forward_head(self, read: torch.Tensor) -> torch.Tensor:
+        """Pool the encoder's map: to logits, or [b, embedding_dim], as `forward` gives them."""
         logits: torch.Tensor = self.classifier(self.norm(read.mean((2, 3))))
         return logits
 

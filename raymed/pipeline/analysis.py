@@ -20,6 +20,7 @@ from raymed.evaluation import (
     to_patient_level,
 )
 from raymed.evaluation.diversity import MOST_PATTERNS
+from raymed.pipeline.cases import choose_cases
 from raymed.pipeline.members import Member
 from raymed.pipeline.scorer import Labels, Level, Patients, Probabilities, Scorer
 
@@ -83,6 +84,7 @@ class Analysis:
             "conformal": {level: self._coverage(level, conformal[level]) for level in levels},
             "abstention": {level: self._abstention(level) for level in levels},
             "diversity": self._diversity(levels[-1], members),
+            "gallery": choose_cases(self.scorer, members, self.oof, self.stacked, self.on_test),
         }
 
     def _coverage(self, level: Level, conformal: Conformal) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
 from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, check_recipes, finish_member, plan_members
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
@@ -82,6 +83,7 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
         {**vars(placement), "started": started, "clock": clock},
     )
     yield from measure_members(experiment, complete, prepared, placement.device)
+    yield from draw_gallery(experiment, folder, complete, prepared, placement.device)
     yield Stage("writing the report")
     write_report(folder)
     return Built(folder, read_json(folder.metrics_file), failed)

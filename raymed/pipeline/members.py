@@ -12,10 +12,11 @@ from raymed.config import SCHEMA_VERSION, Experiment, Recipe
 from raymed.ensemble import member_rows
 from raymed.errors import InputError
 from raymed.files import complete, digest, mark_complete, whole_file, write_text
-from raymed.models import build_classifier, layer_groups, weights_identity
+from raymed.models import Classifier, build_classifier, layer_groups, weights_identity
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import MemberFolder, RunFolder
+from raymed.training.checkpoints import load_final
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,17 @@ def check_recipes(experiment: Experiment) -> Iterator[Event]:
     count = len(experiment.recipes)
     for done, (name, recipe) in enumerate(experiment.recipes.items()):
         yield Stage("building every model once", done, count)
-        _try_to_build(name, recipe)
+        check_recipe(name, recipe)
+
+
+def check_recipe(name: str, recipe: Recipe) -> None:
+    """Build a recipe's model once; raises `InputError` for what would fail on every fold."""
+    try:
+        model = build_classifier(recipe, classes=2)
+        if any(phase.discriminative for phase in recipe.phases):
+            layer_groups(model)
+    except InputError as error:
+        raise InputError(f"recipes.{name}.{error.place}", error.fault, error.remedy) from None
 
 
 def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> list[Member]:
@@ -94,6 +105,15 @@ def finish_member(member: Member, folds: int) -> bool:
     return True
 
 
+def fold_model(member: Member, fold: int, classes: int, device: str) -> Classifier:
+    """Load the model of a complete member's fold."""
+    attempt = member.folder.completed_fold(fold)
+    assert attempt is not None  # the member is complete
+    model = build_classifier(member.recipe, classes, pretrained=False).to(device)
+    load_final(attempt, model)
+    return model
+
+
 def member_table(member: Member, split: str) -> pa.Table:
     """Read a complete member's rows: `oof` or `test`."""
     return pq.read_table(member.folder.path / f"{split}.parquet")
@@ -111,12 +131,3 @@ def _identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str
             SCHEMA_VERSION,
         ]
     )[:12]
-
-
-def _try_to_build(name: str, recipe: Recipe) -> None:
-    try:
-        model = build_classifier(recipe, classes=2)
-        if any(phase.discriminative for phase in recipe.phases):
-            layer_groups(model)
-    except InputError as error:
-        raise InputError(f"recipes.{name}.{error.place}", error.fault, error.remedy) from None

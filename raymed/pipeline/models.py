@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from raymed.errors import InputError
 from raymed.losses import cross_entropy
 from raymed.models import Classifier, ModelCost, build_classifier, describe_model
 from raymed.optim import build_optimizer
+from raymed.pipeline.memory import resident_bytes
 from raymed.pipeline.placement import place
 from raymed.training.inputs import INFERENCE_BATCH, Inputs
 from raymed.training.phases import enter_phase
@@ -65,7 +65,7 @@ def model_rows(experiment: Experiment) -> Iterator[ModelRow]:
 
 def _measure(name: str, recipe: Recipe, classes: int, device: Device) -> ModelRow:
     torch.set_num_threads(1)
-    before = _resident("VmRSS")
+    before = resident_bytes("VmRSS")
     model = build_classifier(recipe, classes, pretrained=False)
     enter_phase(model, recipe.phases[-1], freeze_batchnorm=recipe.freeze_batchnorm)
     cost = describe_model(model, recipe.size)
@@ -78,7 +78,7 @@ def _measure(name: str, recipe: Recipe, classes: int, device: Device) -> ModelRo
     if device == "cuda":
         peak: int | None = torch.cuda.max_memory_allocated()
     else:
-        most = _resident("VmHWM")
+        most = resident_bytes("VmHWM")
         peak = None if most is None or before is None else most - before
     work: Literal["training", "features"] = "features" if recipe.is_probe else "training"
     return ModelRow(name, recipe.model, cost, work, device, batch, speed, peak)
@@ -119,13 +119,3 @@ def _training(model: Classifier, inputs: Inputs, recipe: Recipe) -> Iterator[Non
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         yield
-
-
-def _resident(line: str) -> int | None:
-    """Read this process's resident memory, now (VmRSS) or at most so far (VmHWM), in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return None
-    found = [row.split()[1] for row in status.splitlines() if row.startswith(f"{line}:")]
-    return int(found[0]) * 1024 if found else None

@@ -32,12 +32,17 @@ class Prepared:
     folds: Folds
 
 
-def prepare(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Prepared]:
-    """Read and check the data, freeze folds, decode the images; returns `Prepared`."""
+def prepare(
+    experiment: Experiment, run: RunFolder, *, keep: bool = False
+) -> Generator[Event, None, Prepared]:
+    """Read and check the data, freeze folds, decode the images; returns `Prepared`.
+
+    With `keep` the experiment that the folder holds already stays written in it.
+    """
     manifest = yield from _read(experiment)
     manifest = draw_test_split(manifest, experiment.data, experiment.seed)
     folds = assign_folds(manifest, experiment.data, experiment.seed)
-    _freeze(experiment, run, manifest, folds)
+    freeze(experiment, run, manifest, folds, keep=keep)
     sizes = sorted({recipe.size for recipe in experiment.recipes.values()} | {LEAK_SIZE})
     for size in sizes:
         yield from _decode(experiment.cluster.cache_folder, manifest, size)
@@ -56,8 +61,13 @@ def _read(experiment: Experiment) -> Generator[Event, None, Manifest]:
     return listing.inspected(inspections)
 
 
-def _freeze(experiment: Experiment, run: RunFolder, manifest: Manifest, folds: Folds) -> None:
-    """Write manifest, folds and experiment once; then the first two must come out the same."""
+def freeze(
+    experiment: Experiment, run: RunFolder, manifest: Manifest, folds: Folds, *, keep: bool = False
+) -> None:
+    """Write manifest, folds and experiment once; then the first two must come out the same.
+
+    With `keep` the experiment is written only where there is none yet.
+    """
     if run.manifest_file.exists() and run.folds_file.exists():
         before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
         for what, was, now in (
@@ -72,7 +82,8 @@ def _freeze(experiment: Experiment, run: RunFolder, manifest: Manifest, folds: F
                 )
     manifest.write(run.manifest_file)
     folds.write(run.folds_file)
-    run.write_experiment(experiment)
+    if not (keep and run.experiment_file.exists()):
+        run.write_experiment(experiment)
 
 
 def _decode(cache: Path, manifest: Manifest, size: int) -> Iterator[Event]:

@@ -51,7 +51,7 @@ def score_run(
     manifest, test = prepared.manifest, prepared.manifest.is_test
     declared = manifest.patients_declared
     rows = [_prior_row(scorer, oof, test)]
-    rows += _member_rows(scorer, members, oof, test)
+    rows += _member_rows(scorer, members, oof)
     rows += _meta_learner_rows(scorer, members, oof, candidates, fitted)
     people = manifest.table["patient"]
     return {
@@ -84,16 +84,12 @@ def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> di
     return {"name": "class prior", "kind": "prior", **scorer.row(oof, everywhere, on_test)}
 
 
-def _member_rows(
-    scorer: Scorer, members: Sequence[Member], oof: OofTable, test: npt.NDArray[np.bool_]
-) -> list[dict[str, Any]]:
+def _member_rows(scorer: Scorer, members: Sequence[Member], oof: OofTable) -> list[dict[str, Any]]:
     kept = mean_weights(MetaRows.of(oof.logits, oof.labels, oof.patients)) > 0
     rows = []
     for place, member in enumerate(members):
         own = softmax(oof.logits[:, place].astype(np.float64), axis=1)
-        on_test = None
-        if test.any():
-            on_test = np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0)
+        on_test = member_on_test(member, scorer.prepared)
         done = complete(member.folder.path) or {}
         rows.append(
             {
@@ -133,6 +129,14 @@ def _meta_learner_rows(
             }
         )
     return rows
+
+
+def member_on_test(member: Member, prepared: Prepared) -> npt.NDArray[np.float64] | None:
+    """Average a member's fold models on the test split [samples, classes]; None without one."""
+    test = prepared.manifest.is_test
+    if not test.any():
+        return None
+    return np.asarray(np.mean(softmax(_test_logits([member], test)[:, :, 0], axis=2), axis=0))
 
 
 def stack_on_test(

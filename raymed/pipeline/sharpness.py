@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -23,12 +24,12 @@ from raymed.data.samples import SampleColumns
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.losses import cross_entropy
-from raymed.models import Classifier, build_classifier
+from raymed.models import Classifier
 from raymed.optim.sharpness import Loss, loss_line, loss_plane, measure_sharpness
 from raymed.pipeline.events import Event, Stage
-from raymed.pipeline.members import Member
+from raymed.pipeline.members import Member, fold_model
 from raymed.pipeline.prepare import Prepared
-from raymed.training.checkpoints import FINAL, load_final
+from raymed.training.checkpoints import FINAL
 from raymed.training.inputs import Inputs
 from raymed.training.seeds import SHARPNESS, derive_seed
 
@@ -67,8 +68,11 @@ def measure_members(
     shown = experiment.surfaces_among([member.name for member in members])
     left = []
     for member in members:
-        about, plane = _about(member, samples, rows, experiment.seed), member.name in shown
-        stored = _stored(member.folder.sharpness_file, about)
+        about, plane = (
+            about_measurement(member, samples, rows, experiment.seed),
+            member.name in shown,
+        )
+        stored = read_stored(member.folder.sharpness_file, about)
         if stored is None or (plane and stored["plane"] is None):
             left.append((member, about, stored, plane))
     for done, (member, about, stored, plane) in enumerate(left):
@@ -98,11 +102,8 @@ class FixedSample:
         cls, member: Member, images: Path, samples: SampleColumns, rows: Indices, device: str
     ) -> "FixedSample":
         """Load a complete member's model and the sample; a probe's backbone stands still."""
-        attempt = member.folder.completed_fold(FOLD)
-        assert attempt is not None  # the member is complete
         place = torch.device(device)
-        model = build_classifier(member.recipe, samples.classes, pretrained=False).to(place)
-        load_final(attempt, model)
+        model = fold_model(member, FOLD, samples.classes, device)
         inputs = Inputs(open_array(images), place)
         labels = torch.from_numpy(samples.labels[rows]).to(place)
         if member.recipe.is_probe:
@@ -138,8 +139,8 @@ class FixedSample:
         if plane:
             found["plane"] = asdict(loss_plane(self.model, loss, points=PLANE_POINTS, seed=seed))
         found["seconds"] = round(found["seconds"] + time.monotonic() - started, 3)
-        finite: dict[str, Any] = _finite(found)
-        return finite
+        measured: dict[str, Any] = finite(found)
+        return measured
 
     def _share(self, batch: torch.Tensor, labels: torch.Tensor) -> Loss:
         weight = len(labels) / self.count
@@ -149,13 +150,23 @@ class FixedSample:
 def sample_rows(samples: SampleColumns, fold: int, seed: int, most: int = ROWS) -> Indices:
     """Draw at most `most` rows of a fold, one of each patient before a second of any; sorted."""
     rng = np.random.default_rng([seed, fold, SHARPNESS])
-    rows = rng.permutation(samples.held_out_rows(fold))
-    patients = samples.patients[rows]
+    return draw_rows(samples.held_out_rows(fold), samples.patients, most, rng)
+
+
+def draw_rows(
+    among: Indices, patients: npt.NDArray[np.object_], most: int, rng: np.random.Generator
+) -> Indices:
+    """Draw at most `most` of the rows, one of each patient before a second of any; sorted.
+
+    `patients` names the patient of every sample.
+    """
+    rows = rng.permutation(among)
+    patients = patients[rows]
     turns = pd.Series(patients).groupby(patients).cumcount().to_numpy()
     return np.sort(rows[np.argsort(turns, kind="stable")][:most])
 
 
-def _about(member: Member, samples: SampleColumns, rows: Indices, seed: int) -> str:
+def about_measurement(member: Member, samples: SampleColumns, rows: Indices, seed: int) -> str:
     """Name what a measurement rests on, so that it is not done twice."""
     done = member.folder.fold_facts(FOLD)
     weights = done["files"][f"{done['attempt']}/{FINAL}"]
@@ -163,7 +174,7 @@ def _about(member: Member, samples: SampleColumns, rows: Indices, seed: int) -> 
     return digest([SCHEMA, weights, ids, seed, SETTINGS, LINE_POINTS, PLANE_POINTS])
 
 
-def _stored(path: Path, about: str) -> dict[str, Any] | None:
+def read_stored(path: Path, about: str) -> dict[str, Any] | None:
     """Read an earlier measurement of the same; a broken file is as good as none."""
     try:
         found = read_json(path)
@@ -172,9 +183,10 @@ def _stored(path: Path, about: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("about") == about else None
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Put None in the place of numbers that are not finite, which JSON does not know."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

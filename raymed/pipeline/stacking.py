@@ -20,6 +20,7 @@ from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.analysis import Analysis
 from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
@@ -79,4 +80,10 @@ def stack_and_score(
             experiment, prepared, complete, oof, candidates, chosen, fitted, failed, machine
         )
         beyond = analysis.facts(complete, conformal)
+        joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
+        beyond |= {
+            "inference": measure_inference(
+                run.inference_file, complete, joined, prepared, machine["device"]
+            )
+        }
         write_json(run.metrics_file, {"about": about, **metrics, **beyond})

@@ -17,6 +17,7 @@ from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
 from raymed.pipeline.events import Plan
 from raymed.pipeline.members import Member, is_complete
+from raymed.pipeline.memory import PeakMemory
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import RunFolder
 from raymed.training import FoldContext, Progress, Ranks, compute_features, feature_file, train_fold
@@ -96,7 +97,7 @@ class FoldUnit:
             self.checkpoint_seconds,
             ranks=ranks,
         )
-        started = time.monotonic()
+        started, memory = time.monotonic(), PeakMemory.begin(self.device)
         if self.features is not None:  # there already, unless the cache was cleaned meanwhile
             yield from compute_features(
                 self.recipe, self.images, self.features, self.device, self.seed
@@ -104,6 +105,7 @@ class FoldUnit:
         moved = yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
+            "peak_bytes": memory.in_bytes(),
             "device": self.device,
             "workers": ranks.world,
             "threads": torch.get_num_threads(),

@@ -10,6 +10,7 @@ import pandas as pd
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.runs import RunFolder
 
@@ -82,6 +83,7 @@ class Material:
     curves: tuple[Curves, ...]
     moved: tuple[Moved, ...]
     sharpness: tuple[MemberSharpness, ...] = ()  # empty where it was not measured
+    gallery: Gallery | None = None
 
     @property
     def patients_declared(self) -> bool:
@@ -132,6 +134,7 @@ def read_material(run: RunFolder) -> Material:
         curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
         sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
+        gallery=read_gallery(run),
     )
 
 

@@ -35,7 +35,7 @@ def write_report(run: RunFolder) -> Path:
 
 def render(material: Material) -> str:
     """Fill the template with one run's figures and words."""
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         material=material,
         metrics=material.metrics,
@@ -82,27 +82,29 @@ def _comparisons(material: Material) -> list[dict[str, Any]]:
     return compared
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Set up what fills the templates of this folder: escaping, filters, words."""
+    pages = Environment(
         loader=PackageLoader("raymed.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    pages.filters |= {
         "number": wording.number,
         "interval": wording.interval,
         "p_value": wording.p_value,
         "percent": wording.percent,
         "duration": wording.duration,
+        "mebibytes": wording.mebibytes,
         "metric_title": wording.metric_title,
         "describe_row": description.describe_row,
         "describe_leak": description.describe_leak,
     }
-    environment.globals |= {
+    pages.globals |= {
         "METRICS": wording.METRICS,
         "DARKEST": DARKEST,
         "count": wording.count,
     }
-    return environment
+    return pages

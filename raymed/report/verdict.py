@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from raymed.ensemble.crossfit import TIE
 from raymed.evaluation import Estimate, Scores
 from raymed.report.material import Material, View
 from raymed.report.wording import (
@@ -16,6 +17,7 @@ from raymed.report.wording import (
 
 ROUNDING = 1e-6  # a stack that is the prior must not beat it by the last bits
 CHANCE = 0.5  # AUROC of a ranking that knows nothing
+SIGNIFICANT = 0.05
 
 LEAKAGE_NOT_EXCLUDED = (
     "Leakage was not excluded: patients were not declared, so images of one patient may lie on "
@@ -54,6 +56,7 @@ class Verdict:
     sentence: str
     tiles: tuple[Tile, ...]
     basis: str
+    alone: str  # how the stack stands against its best member
     test: str | None  # what the test split says, if there is one
 
 
@@ -88,6 +91,7 @@ def verdict(material: Material) -> Verdict:
         sentence=f"{words}. It names the right class for {share} of {view.noun}.",
         tiles=_tiles(stack, prior),
         basis=_basis(material),
+        alone=_alone(material, view),
         test=_test(material),
     )
 
@@ -134,6 +138,24 @@ def _basis(material: Material) -> str:
     )
 
 
+def _alone(material: Material, view: View) -> str:
+    """Say what the best member does by itself, and warn where the stack does worse."""
+    losses = {
+        row.name: scores.metrics["log_loss"].value or 0.0
+        for row in material.rows
+        if row.kind == "member" and (scores := view.scores(row)) is not None
+    }
+    best = min(losses, key=losses.__getitem__)
+    own = _both(material, view)[0].metrics["log_loss"].value or 0.0
+    said = (
+        f"Its best member alone, {best}, has a log loss of {number(losses[best])}, "
+        f"the stack {number(own)}."
+    )
+    if own - losses[best] <= TIE:  # what the choice of a meta-learner forgives too
+        return said
+    return f"{said} Here stacking cost more than it gave: {best} alone would have been better."
+
+
 def _test(material: Material) -> str | None:
     view = next((view for view in material.views if view.split == "test"), None)
     if view is None:
@@ -156,3 +178,13 @@ def reading(difference: Estimate) -> str:
     if difference.low > 0 or difference.high < 0:
         return "The interval leaves out 0: the difference is more than chance."
     return "The interval holds 0: no difference can be claimed."
+
+
+def gain_in_words(gain: Estimate, p: float | None) -> str:
+    """Say what a gain, positive where it is one, and its adjusted p-value allow to be said."""
+    if gain.low is None or gain.high is None:
+        return "too few patients to tell"
+    if gain.low <= 0 <= gain.high:
+        return "no difference could be shown"
+    word = "better" if gain.low > 0 else "worse"
+    return word if p is not None and p < SIGNIFICANT else f"{word}, but not once p is adjusted"

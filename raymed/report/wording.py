@@ -118,6 +118,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def mebibytes(value: int | None) -> str:
+    """Write an amount of memory: `1,234 MiB`."""
+    return DASH if value is None else f"{value / 2**20:,.0f}\u00a0MiB"
+
+
 def listed(words: list[str]) -> str:
     """Join words as prose does: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

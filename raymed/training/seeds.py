@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS = range(5)
+FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS, SEEN_SAMPLES = range(6)
 
 
 def derive_seed(seed: int, *keys: int) -> int:

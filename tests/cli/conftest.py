@@ -1,6 +1,7 @@
 """The command line, run in this process, and a small data folder to break."""
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,23 +44,15 @@ def raymed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return call
 
 
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """A folder of two classes, six patients with two JPEGs each."""
-    folder = tmp_path / "scans"
+def write_scans(folder: Path) -> Path:
+    """Write two classes, six patients with two JPEGs each; returns a configuration of them."""
     rng = np.random.default_rng(0)
     for patient in range(6):
         for image in range(2):
-            path = folder / ("sick" if patient % 2 else "healthy") / f"p{patient}_{image}.jpg"
+            name = ("sick" if patient % 2 else "healthy", f"p{patient}_{image}.jpg")
+            path = folder.joinpath("scans", *name)
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8)).save(path)
-    return folder
-
-
-@pytest.fixture
-def config(tmp_path: Path, scans: Path) -> Path:
-    """A configuration of those scans that would build."""
-    file = tmp_path / "scans.yaml"
     content = {
         "name": "scans",
         "data": {"source": "scans", "patients": {"pattern": "(p[0-9]+)_"}, "folds": 2},
@@ -74,17 +67,39 @@ def config(tmp_path: Path, scans: Path) -> Path:
         "evaluate": {"draws": 100},
         "cluster": {"workers": 1, "device": "cpu"},
     }
+    file = folder / "scans.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
 
 
 @pytest.fixture
-def keep(tmp_path: Path) -> Callable[[Path], Path]:
-    """Copy a folder aside."""
+def config(tmp_path: Path) -> Path:
+    """A configuration, of scans beside it, that would build."""
+    return write_scans(tmp_path)
 
-    def copy(source: Path) -> Path:
-        target = tmp_path / "kept"
-        shutil.copytree(source, target)
-        return target
 
-    return copy
+@pytest.fixture
+def scans(config: Path) -> Path:
+    """The folder of those scans."""
+    return config.parent / "scans"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """A run of such scans, built by the command line once, and what it printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    command = Path(sys.executable).with_name("raymed")
+    run = folder / "run"
+    said = subprocess.run(
+        [command, "build", write_scans(folder), "--run", run],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run, Said(said.returncode, said.stdout, said.stderr)
+
+
+@pytest.fixture
+def run(finished: tuple[Path, Said], tmp_path: Path) -> Path:
+    """A copy of that run, to harm."""
+    return Path(shutil.copytree(finished[0], tmp_path / "run"))

@@ -14,15 +14,13 @@ import raymed as package
 Call = Callable[..., Any]
 
 
-@pytest.fixture
-def run(raymed: Call, config: Path) -> Path:
-    """A run that was built by the command line."""
-    folder = config.parent / "run"
-    said = raymed("build", config, "--run", folder)
+def test_build_ends_with_a_summary_and_the_path_of_the_report(finished: Any) -> None:
+    run, said = finished
+
     assert said.code == 0, said
-    assert "report:" in said.out
+    assert said.err == ""
     assert "class prior" in said.out
-    return folder
+    assert f"report: {run / 'report.html'}" in said.out
 
 
 def test_predict_writes_a_row_an_image_and_a_row_a_patient(
@@ -84,7 +82,7 @@ def test_a_broken_image_to_predict_is_refused_and_nothing_is_written(
 
 
 def test_what_is_harmed_is_named_and_mended_by_building_again(
-    raymed: Call, run: Path, scans: Path, config: Path, tmp_path: Path
+    raymed: Call, finished: Any, run: Path, scans: Path, tmp_path: Path
 ) -> None:
     checkpoint = next(run.glob("members/*/fold-0/*/checkpoint.safetensors"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
@@ -99,7 +97,7 @@ def test_what_is_harmed_is_named_and_mended_by_building_again(
     assert "holds no complete stack; run raymed build again" in said.err
     oof = (run / "oof.arrow").read_bytes()
 
-    assert raymed("build", config, "--run", run).code == 0
+    assert raymed("build", finished[0].parent / "scans.yaml", "--run", run).code == 0
 
     assert raymed("predict", run, scans, "-o", tmp_path / "p.csv").code == 0
     assert (run / "oof.arrow").read_bytes() == oof

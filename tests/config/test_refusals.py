@@ -96,6 +96,7 @@ def test_a_phase_without_epochs_is_named_by_its_index(read) -> None:
         ("data.folds=many", "data.folds.count", "'many'"),
         ("name=a/b", "name", "'a/b'"),
         ("cluster.workers=many", "cluster.workers", "'many'"),
+        ("evaluate.gallery=49", "evaluate.gallery", "49"),
     ],
 )
 def test_a_wrong_value_is_shown_beside_its_key(read, override: str, key: str, value: str) -> None:

@@ -16,6 +16,7 @@ from raymed.ensemble import (
     assemble_stack,
     choose,
     cross_fit,
+    cross_fit_single,
     fit_meta_learner,
     predict_folds,
     read_stack,
@@ -127,3 +128,27 @@ def test_a_stack_that_was_changed_on_disk_is_refused(toy: Any, tmp_path: Path) -
 
     with pytest.raises(InputError, match="no complete stack"):
         read_stack(tmp_path)
+
+
+def test_the_best_single_member_is_chosen_without_the_fold_that_it_predicts(toy: Any) -> None:
+    """Other labels in a fold change the choice for the other folds, never for itself."""
+    oof = joined(toy, *[0.0] * 5)
+    inside = oof.fold == 0
+    before = cross_fit_single(oof).probabilities
+    labels = np.where(inside, oof.logits[:, 4].argmax(axis=1), oof.labels)  # the last one is right
+
+    after = cross_fit_single(replace(oof, labels=labels)).probabilities
+
+    np.testing.assert_array_equal(after[inside], before[inside])
+    last = softmax(oof.logits[:, 4].astype(np.float64), axis=1)
+    np.testing.assert_allclose(after[~inside], last[~inside], rtol=1e-6)
+
+
+def test_a_member_that_is_clearly_best_is_the_single_one_in_every_fold(toy: Any) -> None:
+    oof = joined(toy, 0.0, 3.0, 0.5)
+
+    found = cross_fit_single(oof)
+
+    own = softmax(oof.logits[:, 1].astype(np.float64), axis=1)
+    assert found.kind == "single"
+    np.testing.assert_allclose(found.probabilities, own, rtol=1e-6)

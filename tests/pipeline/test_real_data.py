@@ -1,6 +1,7 @@
 """On the real slices: the leak is as large as it was measured, and the whole way runs."""
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from raymed.config import parse_experiment
 from raymed.pipeline.build import build
 
+GATES = Path(__file__).parents[2] / "benchmarks" / "configurations.py"
 CLASSES = ["Non_Demented", "Very_Mild_Demented", "Mild_Demented", "Moderate_Demented"]
 
 
 @pytest.mark.slow
-def test_the_alzheimer_set_builds_and_shows_its_leak(shared_data: Path, tmp_path: Path) -> None:
+def test_the_alzheimer_set_builds_shows_its_leak_and_holds_every_gate(
+    shared_data: Path, tmp_path: Path
+) -> None:
     """A probe of MobileNetV2 at 64 px; reference at 64 px: nearest neighbour .99 against .50."""
     weights = shared_data.parent / "weights" / "mobilenetv2_100_features.pth"
     if not weights.is_file():
@@ -29,13 +33,23 @@ def test_the_alzheimer_set_builds_and_shows_its_leak(shared_data: Path, tmp_path
                 "ordinal": True,
                 "folds": 5,
             },
+            "defaults": {"pretrained": {"file": str(weights)}, "size": 64},
             "recipes": {
                 "probe": {
                     "model": "mobilenetv2_100",
-                    "pretrained": {"file": str(weights)},
-                    "size": 64,
                     "phases": [{"train": "head", "epochs": 5, "lr": 3e-3}],
-                }
+                },
+                "tuned": {
+                    "model": "mobilenetv2_100",
+                    "samples_per_patient": 2,
+                    "phases": [{"train": "all", "epochs": 1, "lr": 1e-4}],
+                },
+                "useless": {
+                    "model": "test_resnet",
+                    "pretrained": "none",
+                    "samples_per_patient": 1,
+                    "phases": [{"epochs": 1, "lr": 1e-9}],
+                },
             },
             "evaluate": {"draws": 200},
         },
@@ -56,3 +70,7 @@ def test_the_alzheimer_set_builds_and_shows_its_leak(shared_data: Path, tmp_path
     assert prior["oof"]["patient"]["metrics"]["log_loss"]["value"] == pytest.approx(1.035, abs=0.01)
     left_out = [text for text in probe["oof"]["patient"]["warnings"] if "Moderate" in text]
     assert left_out  # two people: named, not hidden
+    useless = built.metrics["rows"][3]
+    assert (useless["name"], useless["left_out"]) == ("useless", "no better than the class prior")
+    gates = runpy.run_path(str(GATES))["gates"](built)
+    assert [gate for gate in gates if not gate.held] == []

@@ -71,3 +71,15 @@ def test_a_difference_is_claimed_only_when_its_interval_leaves_out_zero() -> Non
     assert "leaves out 0" in reading(clear)
     assert "holds 0" in reading(replace(clear, high=0.05))
     assert "No interval" in reading(Estimate(-0.2))
+
+
+def test_a_stack_worse_than_its_best_member_is_said_to_be(make_run: Make) -> None:
+    material = read_material(make_run(skill=2.5))
+
+    def stack_like(member: str) -> str:
+        like = material.row("member", member)
+        rows = [replace(r, oof=like.oof) if r == material.chosen else r for r in material.rows]
+        return verdict(replace(material, rows=tuple(rows))).alone
+
+    assert "cost more than it gave" not in stack_like("tuned-lite0")
+    assert "tuned-lite0 alone would have been better" in stack_like("scratch-tiny")

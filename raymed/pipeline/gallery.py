@@ -1,0 +1,195 @@
+"""The gallery: the chosen cases' images, and what in them spoke for the stack's prediction.
+
+An illustration: it comes after everything that is fitted or chosen, and nothing but the report
+reads it.
+"""
+
+import io
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from raymed.config import Experiment
+from raymed.data import image_file
+from raymed.data.arrays import open_array
+from raymed.data.batches import as_images, inference_batches
+from raymed.data.folds import TEST
+from raymed.data.images import Pixels
+from raymed.files import digest, read_json, whole_file
+from raymed.models import build_classifier
+from raymed.models.saliency import NoMapError, saliency_maps
+from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.members import Member
+from raymed.pipeline.prepare import Prepared
+from raymed.runs import RunFolder
+from raymed.training.checkpoints import FINAL, load_final
+
+VERSION = 1
+SIDE = 160
+"""Pixels a side that an image is shown with, at most."""
+TEST_FOLD = 0
+"""Whose model looks at the test split, which no fold model has seen."""
+PART = 16
+"""Images that are differentiated at once."""
+
+_COLUMNS = pa.schema(
+    [
+        ("split", pa.string()),
+        ("right", pa.bool_()),
+        ("sample_id", pa.string()),
+        ("patient", pa.string()),
+        ("images", pa.int32()),
+        ("label", pa.string()),
+        ("predicted", pa.string()),
+        ("probability", pa.float64()),
+        (
+            "members",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("name", pa.string()),
+                        ("predicted", pa.string()),
+                        ("probability", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+        ("image", pa.binary()),  # PNG
+        ("saliency", pa.binary()),  # PNG, grey: 0 nothing, 255 the most; null without a map
+    ]
+)
+
+
+def draw_gallery(
+    experiment: Experiment,
+    run: RunFolder,
+    members: Sequence[Member],
+    prepared: Prepared,
+    device: str,
+) -> Iterator[Event]:
+    """Write `gallery.parquet`, unless it is there for these very cases and weights.
+
+    One member looks at every case (`who_looks`), by the model of the case's own fold, which never
+    saw the patient; at the test split by that of fold 0.
+    """
+    if not experiment.evaluate.gallery:
+        run.gallery_file.unlink(missing_ok=True)  # it holds patients' images
+        return
+    metrics = read_json(run.metrics_file)
+    cases, member = metrics["gallery"], who_looks(metrics, members)
+    look = _Look.of(cases, member, prepared, experiment.cluster.cache_folder, device)
+    about = digest([VERSION, SIDE, cases, member.id, look.weights()])
+    if _stored(run.gallery_file) == about:
+        return
+    fault = ""
+    try:
+        maps = yield from look.maps()
+    except NoMapError as error:
+        maps, fault = {}, error.fault
+    rows = [
+        {**case, "image": _png(look.pixels[at]), "saliency": _png(maps[at]) if at in maps else None}
+        for at, case in enumerate(cases)
+    ]
+    facts = {"about": about, "member": member.name, "fault": fault}
+    table = pa.Table.from_pylist(rows, _COLUMNS).replace_schema_metadata(facts)
+    with whole_file(run.gallery_file) as temporary:
+        pq.write_table(table, temporary)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """One member's look at each case: pixels, the fold whose model looks, the class it is asked."""
+
+    member: Member
+    pixels: Pixels  # [cases, h, w] or [cases, h, w, 3]
+    folds: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+    class_count: int
+    device: str
+
+    @classmethod
+    def of(
+        cls,
+        cases: Sequence[dict[str, Any]],
+        member: Member,
+        prepared: Prepared,
+        cache: Path,
+        device: str,
+    ) -> "_Look":
+        """Find the cases' images and folds."""
+        manifest = prepared.manifest
+        places = {name: row for row, name in enumerate(manifest.table["sample_id"])}
+        rows = np.array([places[case["sample_id"]] for case in cases], dtype=np.int64)
+        own = prepared.folds.fold[rows].astype(np.int64)
+        return cls(
+            member,
+            open_array(image_file(cache, manifest, member.recipe.size))[rows],
+            np.where(own == TEST, TEST_FOLD, own),
+            np.array([manifest.classes.index(case["predicted"]) for case in cases]),
+            len(manifest.classes),
+            device,
+        )
+
+    def weights(self) -> list[str]:
+        """Name the weights that look, by content."""
+        facts = [self.member.folder.fold_facts(int(fold)) for fold in np.unique(self.folds)]
+        return [done["files"][f"{done['attempt']}/{FINAL}"] for done in facts]
+
+    def maps(self) -> Generator[Event, None, dict[int, Pixels]]:
+        """Draw each case's map, uint8 [h, w], by its place."""
+        place, drawn = torch.device(self.device), dict[int, Pixels]()
+        model = build_classifier(self.member.recipe, self.class_count, pretrained=False).to(place)
+        for fold in np.unique(self.folds):
+            attempt = self.member.folder.completed_fold(int(fold))
+            assert attempt is not None  # the member is complete
+            load_final(attempt, model)
+            for part in inference_batches(np.flatnonzero(self.folds == fold), PART):
+                yield Stage("drawing the gallery", len(drawn), len(self.folds))
+                images = as_images(self.pixels[part], place)
+                asked = torch.from_numpy(self.classes[part]).to(place)
+                maps = (255 * saliency_maps(model, images, asked)).round().astype(np.uint8)
+                drawn |= dict(zip(part.tolist(), maps, strict=True))
+        yield Stage("drawing the gallery", len(drawn), len(self.folds))
+        return drawn
+
+
+def who_looks(metrics: Mapping[str, Any], members: Sequence[Member]) -> Member:
+    """Choose who draws the maps: of those with a weight in the stack the best that is no probe.
+
+    The best has the least out-of-fold log loss at the highest level; a stack of probes has its best
+    probe look.
+    """
+    kinds = {(row["kind"], row["name"]): row for row in metrics["rows"]}
+    weights = kinds["meta-learner", metrics["chosen"]]["weights"]
+    level = "patient" if metrics["patients_declared"] else "image"
+
+    def rank(member: Member) -> tuple[bool, bool, float]:
+        loss = kinds["member", member.name]["oof"][level]["metrics"]["log_loss"]["value"]
+        return weights[member.name] <= 0, member.recipe.is_probe, loss
+
+    return min(members, key=rank)
+
+
+def _stored(file: Path) -> str | None:
+    """Say what an earlier gallery is about; a broken file is as good as none."""
+    try:
+        facts = pq.read_schema(file).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    about: bytes = facts.get(b"about", b"")
+    return about.decode()
+
+
+def _png(pixels: Pixels) -> bytes:
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((SIDE, SIDE))
+    image.save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,50 @@
+"""What compared members are worth at sites they never saw, where a build has left sites out."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.special import softmax
+
+from raymed.data import Folds, Manifest
+from raymed.ensemble import join_members
+from raymed.evaluation import to_patient_level
+from raymed.pipeline.members import Member, is_complete, member_table, plan_members
+from raymed.pipeline.prepare import Prepared
+from raymed.pipeline.repeats import Repeat
+from raymed.runs import RunFolder
+
+SITES = "evaluations/sites"
+"""A run folder, inside that of a build, whose folds are the sites."""
+
+
+def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Give each member's accuracy at every site, by name, at the highest level there is.
+
+    Only of those that were trained without each site, and complete; empty where none was.
+    """
+    run = RunFolder(repeat.run.path / SITES)
+    if not run.folds_file.exists():
+        return {}
+    divided = Prepared(Manifest.read(run.manifest_file), Folds.read(run.folds_file))
+    members = {each.name: each for each in plan_members(repeat.experiment, run, divided)}
+    return {
+        name: _by_site(members[name], divided)
+        for name in names
+        if is_complete(members[name], divided.folds.count)
+    }
+
+
+def _by_site(member: Member, divided: Prepared) -> dict[str, float]:
+    oof = join_members({member.id: member_table(member, "oof")}, divided.manifest, divided.folds)
+    probabilities = softmax(oof.logits[:, 0].astype(np.float64), axis=1)
+    train = divided.folds.fold >= 0
+    sites = divided.manifest.table["site"].to_numpy(dtype=object)[train]
+    found = {}
+    for site in np.unique(sites.astype(str)):
+        inside = sites == site
+        values, labels = probabilities[inside], oof.labels[inside]
+        if divided.manifest.patients_declared:
+            people = to_patient_level(values, labels, oof.patients[inside])
+            values, labels = people.probabilities, people.labels
+        found[str(site)] = float((values.argmax(axis=1) == labels).mean())
+    return found

@@ -1,0 +1,89 @@
+"""The repeats of a comparison: the same recipes, each time on folds and a seed of its own."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from raymed.config import Experiment
+from raymed.data import assign_folds
+from raymed.data.samples import SampleColumns
+from raymed.ensemble import OofTable, join_members
+from raymed.pipeline.events import Event, Note
+from raymed.pipeline.members import Member, finish_member, member_table, plan_members
+from raymed.pipeline.placement import Placement
+from raymed.pipeline.prepare import Prepared, freeze
+from raymed.pipeline.recording import recorded
+from raymed.pipeline.training import train_members
+from raymed.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One seed's folds and complete members; `failed` maps others to their first exception."""
+
+    experiment: Experiment
+    run: RunFolder
+    prepared: Prepared
+    members: Mapping[str, Member]
+    failed: Mapping[str, str]
+
+    @cached_property
+    def samples(self) -> SampleColumns:
+        """What its models learned from and predicted."""
+        return SampleColumns.of(self.prepared.manifest, self.prepared.folds)
+
+    def oof(self, members: Mapping[str, Member]) -> OofTable:
+        """Join some of its members' out-of-fold rows."""
+        tables = {member.id: member_table(member, "oof") for member in members.values()}
+        return join_members(tables, self.prepared.manifest, self.prepared.folds)
+
+
+def train_repeats(
+    experiment: Experiment, run: RunFolder, prepared: Prepared, placement: Placement
+) -> Generator[Event, None, list[Repeat]]:
+    """Train every recipe in every repeat, as far as that is not done.
+
+    The first repeat is the run's own: its members are those of a build. Each further one has a
+    run folder of its own, beside the comparison.
+    """
+    repeats = []
+    for number in range(experiment.compare.seeds):
+        own, folder, divided = experiment, run, prepared
+        if number:
+            seed = (experiment.seed + number) % 2**31
+            own = experiment.model_copy(update={"seed": seed})
+            folder = RunFolder(run.comparison_folder / f"seed-{seed}")
+            divided = _divide_anew(own, folder, prepared)
+            yield Note(f"once more with seed {seed}")
+        events = _train(own, folder, divided, placement)
+        repeats.append((yield from recorded(events, folder, experiment.name)))
+    return repeats
+
+
+def _divide_anew(experiment: Experiment, run: RunFolder, prepared: Prepared) -> Prepared:
+    """Draw other folds over the same samples; the test split stays, nothing is to learn from it."""
+    manifest = prepared.manifest
+    folds = assign_folds(manifest, experiment.data, experiment.seed)
+    freeze(experiment, run, manifest, folds)
+    return Prepared(manifest, folds)
+
+
+def _train(
+    experiment: Experiment, run: RunFolder, prepared: Prepared, placement: Placement
+) -> Generator[Event, None, Repeat]:
+    members = plan_members(experiment, run, prepared)
+    failed = yield from train_members(experiment, run, members, prepared, placement)
+    complete = {
+        member.name: member
+        for member in members
+        if member.name not in failed and finish_member(member, prepared.folds.count)
+    }
+    return Repeat(experiment, run, prepared, complete, failed)
+
+
+def first_failures(repeats: list[Repeat]) -> dict[str, str]:
+    """Give each member that failed in some repeat with its first exception."""
+    failed: dict[str, str] = {}
+    for repeat in repeats:
+        failed |= {name: why for name, why in repeat.failed.items() if name not in failed}
+    return failed
