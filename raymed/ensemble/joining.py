@@ -1,7 +1,8 @@
 """Members' out-of-fold rows joined: held against manifest and folds, and written as they come."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -34,12 +35,12 @@ def join_members(
     files: Mapping[str, Path],
     manifest: Manifest,
     folds: Folds,
-    target: Path,
+    target: Path | None = None,
     recipes: Mapping[str, str] | None = None,
 ) -> OofTable:
-    """Join the OOF rows of members, by id the Parquet file of each, into one Arrow file.
+    """Join the OOF rows of members, by id the Parquet file of each; into an Arrow file, if asked.
 
-    The file is long (a row a member and sample): members in the order given, samples in the
+    `target` is long (a row a member and sample): members in the order given, samples in the
     manifest's. It holds the manifest's word on each sample, once a member's rows agree with it.
     Members are read and written one after the other, in batches; what stays in memory is their
     logits. `recipes` maps a member's id to its name; it goes into the schema's metadata with class
@@ -59,17 +60,18 @@ def join_members(
     samples, names = _Samples.of(manifest, folds), pa.array(files, pa.string())
     logits = np.empty((samples.count, len(files), len(manifest.classes)), dtype=np.float32)
     schema = prediction_schema(len(manifest.classes)).with_metadata(metadata)
-    with whole_file(target) as temporary, pa.ipc.new_file(temporary, schema) as joined:
+    with _written(target, schema) as joined:
         for place, (member, path) in enumerate(files.items()):
             with pq.ParquetFile(path) as file:
                 seeds = _read_member(member, file, samples, logits[:, place])
-            which = np.full(samples.count, place, dtype=np.int32)
-            own = {
-                "member": pa.DictionaryArray.from_arrays(which, names),
-                "seed": pa.array(seeds),
-                "logits": _lists(logits[:, place]),
-            }
-            joined.write_batch(pa.record_batch({**samples.columns, **own}, schema=schema))
+            if joined is not None:
+                which = np.full(samples.count, place, dtype=np.int32)
+                own = {
+                    "member": pa.DictionaryArray.from_arrays(which, names),
+                    "seed": pa.array(seeds),
+                    "logits": _lists(logits[:, place]),
+                }
+                joined.write_batch(pa.record_batch({**samples.columns, **own}, schema=schema))
     return OofTable(
         tuple(files),
         logits,
@@ -78,6 +80,16 @@ def join_members(
         folds.fold[folds.fold >= 0],
         metadata,
     )
+
+
+@contextmanager
+def _written(target: Path | None, schema: pa.Schema) -> Iterator[pa.RecordBatchFileWriter | None]:
+    """Open the file that rows are joined into; none where no file is asked for."""
+    if target is None:
+        yield None
+        return
+    with whole_file(target) as temporary, pa.ipc.new_file(temporary, schema) as joined:
+        yield joined
 
 
 @dataclass(frozen=True)

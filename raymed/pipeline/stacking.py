@@ -30,7 +30,7 @@ from raymed.runs import RunFolder
 
 def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofTable:
     """Join the complete members' out-of-fold rows into one table in a file."""
-    files = {member.id: member.folder.path / "oof.parquet" for member in complete}
+    files = {member.id: member.oof_file for member in complete}
     names = {member.id: member.name for member in complete}
     return join_members(files, prepared.manifest, prepared.folds, run.oof_file, names)
 

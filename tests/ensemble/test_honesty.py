@@ -59,7 +59,7 @@ def ours(world: World) -> tuple[float, float]:
     chosen = choose([cross_fit(kind, oof) for kind in ("mean", "greedy", "logistic")], oof)
     fitted = fit_meta_learner(chosen.kind, oof.logits, labels, patients)
     new, _, fresh = world.patients(1000)
-    return accuracy(chosen.probabilities, labels), accuracy(
+    return accuracy(chosen.probabilities["image"], labels), accuracy(
         fitted.probabilities(fresh[:, :, -1]), new
     )
 

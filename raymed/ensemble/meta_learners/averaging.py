@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, logsumexp
 
-from raymed.ensemble.calibration import fit_temperature
+from raymed.ensemble.calibration import averaged_loss, fit_temperature
 from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
 from raymed.ensemble.meta_learners.inner import some_patients
-from raymed.ensemble.meta_learners.rows import Array, MetaRows, spans
+from raymed.ensemble.meta_learners.rows import TINY, Array, MetaRows, spans
 
 ROUNDS = 50
 ENOUGH_ROWS = 100_000
@@ -41,13 +41,14 @@ class Greedy(Mean):
     def fit(self, rows: MetaRows, settings: Settings) -> Fit:
         """Add, one at a time, the member that lowers the log loss of the mean most.
 
-        Of `ROUNDS` rounds the first with the least loss counts: it may be that of one member.
+        The mean is over a patient's images too, as what is reported of patients. Of `ROUNDS` rounds
+        the first with the least loss counts: it may be that of one member.
         """
-        own = np.exp(rows.own)
+        own, shares = rows.averaged(np.exp(rows.own))
         counts = np.zeros(rows.members)
         total, best = np.zeros(len(own)), (np.inf, counts)
         for size in range(1, ROUNDS + 1):
-            losses = _losses(own, total, size, rows.weights)
+            losses = _losses(own, total, size, shares)
             chosen = int(np.argmin(losses))
             total = total + own[:, chosen]
             counts = counts + np.eye(rows.members)[chosen]
@@ -64,7 +65,7 @@ def _losses(own: Array, total: Array, size: int, weights: Array) -> Array:
     """
     losses = np.zeros(own.shape[1])
     for part in spans(len(own)):
-        means = np.maximum((total[part, None] + own[part]) / size, 1e-300)
+        means = np.maximum((total[part, None] + own[part]) / size, TINY)
         losses -= weights[part] @ np.log(means)
     return losses / weights.sum()
 
@@ -88,6 +89,8 @@ def members_above_prior(rows: MetaRows) -> npt.NDArray[np.bool_]:
     better = []
     for member in range(rows.members):
         own = rows.of_member(member)
-        temperature = fit_temperature(own, rows.labels, rows.weights)
-        better.append(rows.loss(log_softmax(own / temperature, axis=1)) < prior - 1e-9)
+        about = rows.labels, rows.weights, rows.groups
+        temperature = fit_temperature(own, *about)
+        loss, _ = averaged_loss(log_softmax(own / temperature, axis=1), *about)
+        better.append(loss < prior - 1e-9)
     return np.array(better)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import log_softmax, logsumexp
 
+from raymed.ensemble.calibration import averaged_loss
 from raymed.errors import InputError
 
 Array = npt.NDArray[np.float64]
@@ -17,6 +19,7 @@ Labels = npt.NDArray[np.int64]
 Patients = npt.NDArray[np.object_]
 FLOOR = 1e-6
 """No probability that enters a logarithm is taken for less."""
+TINY = 1e-300
 PART = 8192
 """So many rows at a time become float64: what is made of all at once is small."""
 
@@ -93,8 +96,24 @@ class MetaRows:
 
     def loss(self, log_scores: Array) -> float:
         """Give the weighted log loss, in nats, of log-probabilities [rows, classes]."""
-        own = log_scores[np.arange(len(self.labels)), self.labels]
-        return float(-(self.weights * own).sum() / self.weights.sum())
+        return averaged_loss(log_scores, self.labels, self.weights)[0]
+
+    @cached_property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """Number what counts as one: a patient's rows with the same label [rows]."""
+        return number_groups(self.patients, self.labels)
+
+    def averaged(self, values: Array) -> tuple[Array, Array]:
+        """Average values [rows, k] over each group [groups, k]; with them the groups' weights."""
+        sums = np.stack([np.bincount(self.groups, column) for column in values.T], axis=1)
+        counts = np.bincount(self.groups)[:, None]
+        return sums / counts, np.bincount(self.groups, self.weights)
+
+    @property
+    def member_losses(self) -> Array:
+        """The log loss of each member's mean over a patient's rows [members], in nats."""
+        own, weights = self.averaged(np.exp(self.own))
+        return np.asarray(-(weights @ np.log(np.maximum(own, TINY))) / weights.sum())
 
     def take(self, chosen: npt.NDArray[np.bool_ | np.integer[Any]]) -> "MetaRows":
         """Keep the rows that are chosen, by a mask [rows] or their numbers."""
@@ -123,6 +142,12 @@ def log_probabilities(values: Logits, of: Literal["logits", "probabilities"] = "
 def flattened(logs: Array) -> Array:
     """Put members side by side [n, members * classes], no probability below `FLOOR`."""
     return np.maximum(logs, np.log(FLOOR)).reshape(len(logs), -1)
+
+
+def number_groups(patients: npt.NDArray[np.int64], labels: Labels) -> npt.NDArray[np.int64]:
+    """Number the pairs of patient and label from 0 [rows]: those rows are averaged."""
+    pairs = patients * (int(labels.max()) + 1) + labels
+    return np.asarray(np.unique(pairs, return_inverse=True)[1], dtype=np.int64)
 
 
 def number_patients(patients: Patients) -> npt.NDArray[np.int64]:
