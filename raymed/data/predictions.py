@@ -1,5 +1,7 @@
 """The table of predictions: what a fold's model said of samples it never saw."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -7,6 +9,9 @@ import pyarrow as pa
 from raymed.data.folds import TEST
 from raymed.data.samples import SampleColumns
 
+Level = Literal["image", "patient"]
+LEVELS: tuple[Level, ...] = ("image", "patient")
+"""A prediction is that of an image by itself, or the mean over a patient's."""
 SPLIT = "split"
 
 

@@ -1,13 +1,14 @@
 """The stack's own score: meta-learners fitted on the other folds' patients, and chosen by that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from raymed.data.predictions import LEVELS, Level
 from raymed.ensemble.meta_learners import REFERENCE, MetaRows, Settings, fit_meta_learner
-from raymed.ensemble.meta_learners.rows import Array
+from raymed.ensemble.meta_learners.rows import Array, number_groups, number_patients
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 
@@ -20,10 +21,13 @@ SINGLE = "single"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kind of meta-learner with its cross-fitted probabilities [samples, classes]."""
+    """A kind of meta-learner with its cross-fitted probabilities [samples, classes].
+
+    Those of `image` are of each image by itself, those of `patient` are to be averaged.
+    """
 
     kind: str
-    probabilities: Array
+    probabilities: Mapping[Level, Array]
 
 
 def cross_fit(kind: str, oof: OofTable, settings: Settings | None = None) -> Candidate:
@@ -33,13 +37,14 @@ def cross_fit(kind: str, oof: OofTable, settings: Settings | None = None) -> Can
     that made the other folds' rows did: they were trained on this fold's patients.)
     """
     _refuse_what_cannot_be_cross_fitted(oof)
-    probabilities = np.empty((len(oof.labels), oof.classes))
+    probabilities = {level: np.empty((len(oof.labels), oof.classes)) for level in LEVELS}
     for fold in np.unique(oof.fold):
         inside = oof.fold == fold
         fitted = fit_meta_learner(
             kind, oof.logits[~inside], oof.labels[~inside], oof.patients[~inside], settings
         )
-        probabilities[inside] = fitted.probabilities(oof.logits[inside])
+        for level, found in fitted.by_level(oof.logits[inside]).items():
+            probabilities[level][inside] = found
     return Candidate(kind, probabilities)
 
 
@@ -50,13 +55,12 @@ def cross_fit_single(oof: OofTable) -> Candidate:
     """
     _refuse_what_cannot_be_cross_fitted(oof)
     rows = MetaRows.of(oof.logits, oof.labels, oof.patients)
-    losses = -rows.logs[np.arange(len(rows.labels)), :, rows.labels]
     probabilities = np.empty((len(oof.labels), oof.classes))
     for fold in np.unique(oof.fold):
         inside = oof.fold == fold
-        best = int(np.argmin(rows.weights[~inside] @ losses[~inside]))
-        probabilities[inside] = np.exp(rows.logs[inside, best])
-    return Candidate(SINGLE, probabilities)
+        best = int(np.argmin(rows.take(~inside).member_losses))
+        probabilities[inside] = np.exp(rows.take(inside).of_member(best))
+    return Candidate(SINGLE, dict.fromkeys(LEVELS, probabilities))
 
 
 def choose(candidates: Sequence[Candidate], oof: OofTable) -> Candidate:
@@ -89,10 +93,9 @@ def _refuse_what_cannot_be_cross_fitted(oof: OofTable) -> None:
 
 
 def _patient_losses(candidate: Candidate, oof: OofTable) -> npt.NDArray[np.float64]:
-    """Return each patient's mean log loss, in nats."""
-    rows = np.arange(len(oof.labels))
-    losses = -np.log(np.clip(candidate.probabilities[rows, oof.labels], 1e-15, None))
-    _, inverse, counts = np.unique(
-        oof.patients.astype(str), return_inverse=True, return_counts=True
-    )
-    return np.asarray(np.bincount(inverse, losses) / counts)
+    """Return the log loss, in nats, of each patient's mean over his images [patients]."""
+    rows, numbers = np.arange(len(oof.labels)), number_patients(oof.patients)
+    groups = number_groups(numbers, oof.labels)
+    own = np.bincount(groups, candidate.probabilities["patient"][rows, oof.labels])
+    losses = -np.log(np.clip(own / np.bincount(groups), 1e-15, None))[groups]
+    return np.asarray(np.bincount(numbers, losses) / np.bincount(numbers))

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
+from raymed.data.predictions import LEVELS, Level
 from raymed.ensemble.calibration import Calibration
 from raymed.ensemble.conformal import Conformal
 from raymed.ensemble.meta_learners import KINDS, MetaLearner
@@ -44,13 +45,17 @@ def assemble_stack(
     return Stack(members, classes, int(oof.fold.max()) + 1, learner)
 
 
-def predict_folds(meta_learner: MetaLearner, logits: npt.NDArray[np.floating[Any]]) -> Array:
+def predict_folds(
+    meta_learner: MetaLearner, logits: npt.NDArray[np.floating[Any]]
+) -> dict[Level, Array]:
     """Combine the logits of all fold models [folds, n, members, classes] to [n, classes].
 
-    The meta-learner sees one fold index's models at a time, as it did when it was fitted; the
+    Those of `image` are of each image by itself, those of `patient` are to be averaged. The
+    meta-learner sees one fold index's models at a time, as it did when it was fitted; the
     resulting probabilities are averaged over fold indices.
     """
-    return np.asarray(np.mean([meta_learner.probabilities(part) for part in logits], axis=0))
+    found = [meta_learner.by_level(part) for part in logits]
+    return {level: np.mean([part[level] for part in found], axis=0) for level in LEVELS}
 
 
 def member_probabilities(logits: npt.NDArray[np.floating[Any]]) -> Array:
@@ -63,11 +68,15 @@ def write_stack(stack: Stack, folder: Path) -> None:
     learner = stack.meta_learner
     folder.mkdir(parents=True, exist_ok=True)
     own = {f"{_FITTED}{name}": values for name, values in learner.arrays.items()}
-    calibration = {"scale": learner.calibration.scale, "shift": learner.calibration.bias}
+    calibrations = {
+        f"{what}.{level}": values
+        for level, each in learner.calibrations.items()
+        for what, values in (("scale", each.scale), ("shift", each.bias))
+    }
     sets = {f"{_SETS}{level}": each.thresholds for level, each in stack.conformal.items()}
     arrays = {
         name: np.ascontiguousarray(values, dtype=np.float64)
-        for name, values in {**own, **calibration, **sets, "trust": learner.trust}.items()
+        for name, values in {**own, **calibrations, **sets, "trust": learner.trust}.items()
     }
     with whole_file(folder / "weights.safetensors") as temporary:
         save_file(
@@ -78,7 +87,7 @@ def write_stack(stack: Stack, folder: Path) -> None:
         "classes": list(stack.classes),
         "folds": stack.folds,
         "meta_learner": learner.kind,
-        "temperature": learner.calibration.temperature,
+        "temperatures": learner.temperatures,
         "conformal": {
             level: {"method": each.method, "alpha": each.alpha}
             for level, each in stack.conformal.items()
@@ -98,7 +107,10 @@ def read_stack(folder: Path) -> Stack:
             facts["meta_learner"],
             {k.removeprefix(_FITTED): v for k, v in arrays.items() if k.startswith(_FITTED)},
             arrays["trust"],
-            Calibration(arrays["scale"], arrays["shift"]),
+            {
+                level: Calibration(arrays[f"scale.{level}"], arrays[f"shift.{level}"])
+                for level in LEVELS
+            },
         )
         KINDS[learner.kind]  # one that this version knows
         sets = {

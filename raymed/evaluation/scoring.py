@@ -1,12 +1,12 @@
 """Score a table of predictions."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from raymed.data.classes import check_positive
+from raymed.data.predictions import Level
 from raymed.errors import InputError
 from raymed.evaluation import metrics
 from raymed.evaluation.bootstrap import bootstrap
@@ -16,8 +16,6 @@ from raymed.evaluation.levels import average_by_patient
 from raymed.evaluation.metrics import BINS
 from raymed.evaluation.rows import Rows, read_rows
 from raymed.evaluation.scores import ClassScores, ReliabilityBin, Scores
-
-Level = Literal["image", "patient"]
 
 
 def score(

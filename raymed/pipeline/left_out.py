@@ -8,7 +8,7 @@ from scipy.special import softmax
 from raymed.data import Folds, Manifest
 from raymed.ensemble import join_members
 from raymed.evaluation import to_patient_level
-from raymed.pipeline.members import Member, is_complete, member_table, plan_members
+from raymed.pipeline.members import Member, is_complete, plan_members
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.repeats import Repeat
 
@@ -31,7 +31,7 @@ def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str,
 
 
 def _by_site(member: Member, divided: Prepared) -> dict[str, float]:
-    oof = join_members({member.id: member_table(member, "oof")}, divided.manifest, divided.folds)
+    oof = join_members({member.id: member.oof_file}, divided.manifest, divided.folds)
     probabilities = softmax(oof.logits[:, 0].astype(np.float64), axis=1)
     train = divided.folds.fold >= 0
     sites = divided.manifest.table["site"].to_numpy(dtype=object)[train]

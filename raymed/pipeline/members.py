@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,11 @@ class Member:
     def id(self) -> str:
         """The hash of recipe, folds, seed, manifest content and recipe-schema version."""
         return self.folder.id
+
+    @property
+    def oof_file(self) -> Path:
+        """Its joined out-of-fold rows, once it is complete."""
+        return self.folder.path / "oof.parquet"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from raymed.data import assign_folds
 from raymed.data.samples import SampleColumns
 from raymed.ensemble import OofTable, join_members
 from raymed.pipeline.events import Event, Note
-from raymed.pipeline.members import Member, Scheme, member_table, plan_members
+from raymed.pipeline.members import Member, Scheme, plan_members
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.prepare import Prepared, freeze
 from raymed.pipeline.recording import recorded
@@ -34,8 +34,8 @@ class Repeat:
 
     def oof(self, members: Mapping[str, Member]) -> OofTable:
         """Join some of its members' out-of-fold rows."""
-        tables = {member.id: member_table(member, "oof") for member in members.values()}
-        return join_members(tables, self.prepared.manifest, self.prepared.folds)
+        files = {member.id: member.oof_file for member in members.values()}
+        return join_members(files, self.prepared.manifest, self.prepared.folds)
 
 
 def train_repeats(

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from raymed.config import Experiment
+from raymed.data.predictions import Level
 from raymed.ensemble import OofTable
 from raymed.evaluation import (
     Difference,
@@ -26,7 +27,6 @@ from raymed.evaluation import (
 from raymed.evaluation.thresholds import Chooser
 from raymed.pipeline.prepare import Prepared
 
-Level = Literal["image", "patient"]
 Labels = npt.NDArray[np.int64]
 Patients = npt.NDArray[np.object_]
 Probabilities = npt.NDArray[np.float64]

@@ -1,5 +1,6 @@
 """What every kind of meta-learner keeps, whatever it computes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from raymed.ensemble import (
     assemble_stack,
     cross_fit,
     fit_meta_learner,
-    join_members,
     read_stack,
     write_stack,
 )
@@ -34,7 +34,8 @@ def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def joined(toy: Any, *strengths: float) -> OofTable:
     tables = {f"m{i}": toy.table(f"m{i}", toy.logits(s)) for i, s in enumerate(strengths)}
-    return join_members(tables, toy.manifest, toy.folds)
+    oof: OofTable = toy.join(tables)
+    return oof
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,44 +94,36 @@ class TestEveryKind:
 
     def test_a_member_that_stands_twice_does_no_harm(self, toy: Any, kind: str) -> None:
         twice = joined(toy, 1, 1.5)
-        doubled = OofTable(
-            twice.table,
-            (*twice.members, "again"),
-            twice.logits[:, [0, 1, 1]],
-            twice.labels,
-            twice.patients,
-            twice.fold,
+        doubled = replace(
+            twice, members=(*twice.members, "again"), logits=twice.logits[:, [0, 1, 1]]
         )
-        before = loss(cross_fit(kind, twice).probabilities, twice.labels)
+        before = loss(cross_fit(kind, twice).probabilities["image"], twice.labels)
 
-        assert loss(cross_fit(kind, doubled).probabilities, twice.labels) < before + 0.08
+        assert loss(cross_fit(kind, doubled).probabilities["image"], twice.labels) < before + 0.08
 
     def test_a_useless_member_does_little_harm(self, toy: Any, kind: str) -> None:
         oof = joined(toy, 1.5, 1.5, 1.5)
-        noisy = OofTable(
-            oof.table,
-            (*oof.members, "useless"),
-            np.concatenate([oof.logits, toy.logits(0)[:, None]], axis=1),
-            oof.labels,
-            oof.patients,
-            oof.fold,
+        noisy = replace(
+            oof,
+            members=(*oof.members, "useless"),
+            logits=np.concatenate([oof.logits, toy.logits(0)[:, None]], axis=1),
         )
-        before = loss(cross_fit(kind, oof).probabilities, oof.labels)
+        before = loss(cross_fit(kind, oof).probabilities["image"], oof.labels)
 
         # a vote cannot tell who knows nothing, and forty patients teach a network little
         little = {"majority": 0.3, "mlp": 0.12}.get(kind, 0.08)
-        assert loss(cross_fit(kind, noisy).probabilities, oof.labels) < before + little
+        assert loss(cross_fit(kind, noisy).probabilities["image"], oof.labels) < before + little
 
     def test_no_row_is_scored_by_one_that_saw_its_patient(self, toy: Any, kind: str) -> None:
         """Scrambling the labels of one fold leaves that fold's own predictions as they were."""
         oof = joined(toy, 1, 2)
-        before = cross_fit(kind, oof).probabilities
+        before = cross_fit(kind, oof).probabilities["image"]
         inside = oof.fold == 1
         labels = oof.labels.copy()
         labels[inside] = (labels[inside] + 1) % 3
-        scrambled = OofTable(oof.table, oof.members, oof.logits, labels, oof.patients, oof.fold)
+        scrambled = replace(oof, labels=labels)
 
-        after = cross_fit(kind, scrambled).probabilities
+        after = cross_fit(kind, scrambled).probabilities["image"]
 
         np.testing.assert_array_equal(after[inside], before[inside])
         assert np.abs(after[~inside] - before[~inside]).max() > 1e-4  # the others did learn from it
@@ -178,11 +171,21 @@ class TestEveryKind:
 
         assert again.members == names
         assert (again.classes, again.folds) == (toy.manifest.classes, 3)
-        for own, read in ((stack.meta_learner, again.meta_learner),):
-            np.testing.assert_array_equal(
-                own.probabilities(oof.logits), read.probabilities(oof.logits)
-            )
-            np.testing.assert_array_equal(own.trust, read.trust)
+        own, read = stack.meta_learner, again.meta_learner
+        for level, probabilities in own.by_level(oof.logits).items():
+            np.testing.assert_array_equal(read.by_level(oof.logits)[level], probabilities)
+        np.testing.assert_array_equal(own.trust, read.trust)
+
+    def test_in_parts_comes_to_the_same_as_at_once(
+        self, toy: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        logits = stacked(toy, 0, 1, 2)
+        at_once = self.fit(toy, kind, logits).probabilities(logits)
+        monkeypatch.setattr("raymed.ensemble.meta_learners.rows.PART", 50)
+
+        in_parts = self.fit(toy, kind, logits).probabilities(logits)
+
+        np.testing.assert_allclose(in_parts, at_once, atol=1e-5)
 
     def test_rows_that_do_not_fit_together_are_refused(self, toy: Any, kind: str) -> None:
         logits, patients = stacked(toy, 1, 2), toy.manifest.patients

@@ -18,7 +18,6 @@ from raymed.ensemble import (
     cross_fit,
     cross_fit_single,
     fit_meta_learner,
-    join_members,
     predict_folds,
     read_stack,
     write_stack,
@@ -28,11 +27,16 @@ from raymed.errors import InputError
 
 def joined(toy: Any, *strengths: float) -> OofTable:
     tables = {f"m{i}": toy.table(f"m{i}", toy.logits(s)) for i, s in enumerate(strengths)}
-    return join_members(tables, toy.manifest, toy.folds)
+    oof: OofTable = toy.join(tables)
+    return oof
 
 
 def fitted(kind: str, oof: OofTable) -> MetaLearner:
     return fit_meta_learner(kind, oof.logits, oof.labels, oof.patients)
+
+
+def candidate(kind: str, probabilities: np.ndarray) -> Candidate:
+    return Candidate(kind, {"image": probabilities, "patient": probabilities})
 
 
 def test_cross_fitting_is_not_fooled_by_members_that_know_nothing(toy: Any) -> None:
@@ -43,7 +47,9 @@ def test_cross_fitting_is_not_fooled_by_members_that_know_nothing(toy: Any) -> N
     plain = Settings(calibration="none")
     fitted = fit_meta_learner("logistic", oof.logits, oof.labels, oof.patients, plain)
     claimed = -np.log(fitted.probabilities(oof.logits)[rows, oof.labels]).mean()
-    honest = -np.log(cross_fit("logistic", oof, plain).probabilities[rows, oof.labels]).mean()
+    honest = -np.log(
+        cross_fit("logistic", oof, plain).probabilities["image"][rows, oof.labels]
+    ).mean()
 
     assert claimed < np.log(3) - 0.05  # "better than chance"
     assert honest > np.log(3)  # it is not
@@ -55,7 +61,7 @@ def test_a_combination_that_learned_noise_is_not_made_more_confident(toy: Any) -
 
     fitted = fit_meta_learner("logistic", oof.logits, oof.labels, oof.patients)
 
-    assert fitted.calibration.temperature > 2
+    assert min(fitted.temperatures.values()) > 2
 
 
 def test_ties_go_to_the_simpler_one(toy: Any) -> None:
@@ -70,20 +76,33 @@ def test_a_clear_winner_is_chosen_whatever_its_place(toy: Any) -> None:
     good = softmax(4 * np.eye(3)[oof.labels], axis=1)
     poor = np.full_like(good, 1 / 3)
 
-    assert choose([Candidate("mean", poor), Candidate("logistic", good)], oof).kind == "logistic"
-    assert choose([Candidate("mean", good), Candidate("logistic", poor)], oof).kind == "mean"
+    assert choose([candidate("mean", poor), candidate("logistic", good)], oof).kind == "logistic"
+    assert choose([candidate("mean", good), candidate("logistic", poor)], oof).kind == "mean"
+
+
+def test_the_mean_over_a_patients_images_decides(toy: Any) -> None:
+    """Two of three images sure and right, one sure and wrong: bad images, but the mean is right."""
+    oof = joined(toy, 2)
+    sure = softmax(8 * np.eye(3)[oof.labels], axis=1)
+    sure[::3] = np.roll(sure[::3], 1, axis=1)
+    timid = softmax(0.8 * np.eye(3)[oof.labels], axis=1)
+    rows = np.arange(len(oof.labels))
+    losses = [-np.log(each[rows, oof.labels]).mean() for each in (sure, timid)]
+    assert losses[0] > losses[1]  # ln(3 / 2) = .41 for the mean of the first, .64 for the second
+
+    assert choose([candidate("mean", timid), candidate("logistic", sure)], oof).kind == "logistic"
 
 
 def test_a_loss_that_few_patients_would_forgive_is_still_no_tie(toy: Any) -> None:
     """One standard error over 60 patients can be more than the .01 that counts as nothing."""
     oof = joined(toy, 2)
-    least = cross_fit("mean", oof).probabilities
+    least = cross_fit("mean", oof).probabilities["patient"]
     worse = softmax(np.log(least) + toy.rng.normal(size=least.shape) * 0.5, axis=1)
     rows = np.arange(len(oof.labels))
     gap = np.log(least[rows, oof.labels] / worse[rows, oof.labels]).mean()
     assert gap > 0.01
 
-    chosen = choose([Candidate("mean", worse), Candidate("logistic", least)], oof)
+    chosen = choose([candidate("mean", worse), candidate("logistic", least)], oof)
 
     assert chosen.kind == "logistic"
 
@@ -93,7 +112,7 @@ def test_the_majority_vote_is_never_chosen(toy: Any) -> None:
     good = softmax(4 * np.eye(3)[oof.labels], axis=1)
     poor = np.full_like(good, 1 / 3)
 
-    assert choose([Candidate("mean", poor), Candidate("majority", good)], oof).kind == "mean"
+    assert choose([candidate("mean", poor), candidate("majority", good)], oof).kind == "mean"
 
 
 def test_what_cannot_be_cross_fitted_is_refused(toy: Any) -> None:
@@ -115,8 +134,8 @@ def test_the_stack_is_applied_a_fold_index_at_a_time(toy: Any) -> None:
     combined = predict_folds(learner, logits)
 
     expected = np.mean([learner.probabilities(logits[fold]) for fold in range(4)], axis=0)
-    np.testing.assert_allclose(combined, expected)
-    assert np.abs(combined - learner.probabilities(logits.mean(axis=0))).max() > 0.01
+    np.testing.assert_allclose(combined["image"], expected)
+    assert np.abs(combined["image"] - learner.probabilities(logits.mean(axis=0))).max() > 0.01
 
 
 def test_a_stack_that_was_changed_on_disk_is_refused(toy: Any, tmp_path: Path) -> None:
@@ -134,10 +153,10 @@ def test_the_best_single_member_is_chosen_without_the_fold_that_it_predicts(toy:
     """Other labels in a fold change the choice for the other folds, never for itself."""
     oof = joined(toy, *[0.0] * 5)
     inside = oof.fold == 0
-    before = cross_fit_single(oof).probabilities
+    before = cross_fit_single(oof).probabilities["patient"]
     labels = np.where(inside, oof.logits[:, 4].argmax(axis=1), oof.labels)  # the last one is right
 
-    after = cross_fit_single(replace(oof, labels=labels)).probabilities
+    after = cross_fit_single(replace(oof, labels=labels)).probabilities["patient"]
 
     np.testing.assert_array_equal(after[inside], before[inside])
     last = softmax(oof.logits[:, 4].astype(np.float64), axis=1)
@@ -151,4 +170,4 @@ def test_a_member_that_is_clearly_best_is_the_single_one_in_every_fold(toy: Any)
 
     own = softmax(oof.logits[:, 1].astype(np.float64), axis=1)
     assert found.kind == "single"
-    np.testing.assert_allclose(found.probabilities, own, rtol=1e-6)
+    np.testing.assert_allclose(found.probabilities["image"], own, rtol=1e-6)

@@ -1,12 +1,13 @@
 """A fitted meta-learner of any kind, calibrated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from raymed.data.predictions import LEVELS, Level
 from raymed.ensemble.calibration import NONE, Calibration, fit_calibration
 from raymed.ensemble.meta_learners.averaging import Greedy, Mean
 from raymed.ensemble.meta_learners.by_class import ByClass
@@ -20,6 +21,7 @@ from raymed.ensemble.meta_learners.rows import (
     MetaRows,
     Patients,
     log_probabilities,
+    spans,
 )
 
 KINDS: Mapping[str, Kind] = {
@@ -36,12 +38,17 @@ REFERENCE = "majority"
 
 @dataclass(frozen=True)
 class MetaLearner:
-    """A kind with its arrays, the trust [members, classes] it puts in whom, and a calibration."""
+    """A kind with its arrays, the trust [members, classes] it puts in whom, and its calibrations.
+
+    That of patients is for images whose mean is taken.
+    """
 
     kind: str
     arrays: Arrays
     trust: Array
-    calibration: Calibration = NONE
+    calibrations: Mapping[Level, Calibration] = field(
+        default_factory=lambda: dict.fromkeys(LEVELS, NONE)
+    )
 
     def log_scores(
         self,
@@ -49,15 +56,34 @@ class MetaLearner:
         of: Literal["logits", "probabilities"] = "logits",
     ) -> Array:
         """Combine [n, members, classes] to log-probabilities [n, classes], not calibrated."""
-        return KINDS[self.kind].combine(self.arrays, log_probabilities(values, of))
+        combine = KINDS[self.kind].combine
+        return np.concatenate(
+            [
+                combine(self.arrays, log_probabilities(values[part], of))
+                for part in spans(len(values))
+            ]
+        )
 
     def probabilities(
         self,
         values: npt.NDArray[np.floating[Any]],
         of: Literal["logits", "probabilities"] = "logits",
     ) -> Array:
-        """Combine members [n, members, classes] to calibrated probabilities [n, classes]."""
-        return self.calibration.apply(self.log_scores(values, of))
+        """Combine members [n, members, classes] to probabilities [n, classes] of each image."""
+        return self.calibrations["image"].apply(self.log_scores(values, of))
+
+    def by_level(self, values: npt.NDArray[np.floating[Any]]) -> dict[Level, Array]:
+        """Combine members' logits [n, members, classes] to calibrated probabilities [n, classes].
+
+        Those of `image` are of each image by itself, those of `patient` are to be averaged.
+        """
+        scores = self.log_scores(values)
+        return {level: each.apply(scores) for level, each in self.calibrations.items()}
+
+    @property
+    def temperatures(self) -> dict[Level, float]:
+        """The temperature of each level; of vector scaling the geometric mean over classes."""
+        return {level: each.temperature for level, each in self.calibrations.items()}
 
     @property
     def member_weights(self) -> Array:
@@ -76,9 +102,9 @@ def fit_meta_learner(
     rows, settings = MetaRows.of(logits, labels, patients), settings or Settings()
     way = KINDS[kind]
     fit = way.fit(rows, settings)
-    calibration = NONE
+    calibrations = dict.fromkeys(LEVELS, NONE)
     if len(fit.scores):
-        calibration = fit_calibration(
-            settings.calibration, fit.scores, fit.rows.labels, fit.rows.weights
-        )
-    return MetaLearner(kind, fit.arrays, way.trust(fit.arrays, rows), calibration)
+        about = fit.scores, fit.rows.labels, fit.rows.weights
+        for level, groups in (("image", None), ("patient", fit.rows.groups)):
+            calibrations[level] = fit_calibration(settings.calibration, *about, groups)
+    return MetaLearner(kind, fit.arrays, way.trust(fit.arrays, rows), calibrations)

@@ -7,10 +7,13 @@ from scipy.special import log_softmax, logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
-from raymed.ensemble.meta_learners.inner import calibrated_on_unseen
-from raymed.ensemble.meta_learners.rows import FLOOR, Array, MetaRows
+from raymed.ensemble.meta_learners.inner import calibrated_on_unseen, some_patients
+from raymed.ensemble.meta_learners.refinement import refined
+from raymed.ensemble.meta_learners.rows import Array, MetaRows, flattened
 
 NEWTON = 500
+AT_ONCE = 100_000
+"""Up to so many rows scikit-learn fits; more would have to stand in memory a second time."""
 
 
 class Logistic:
@@ -33,6 +36,15 @@ class Logistic:
 
 def _fit(rows: MetaRows, penalty: float) -> Arrays:
     """Fit; a class without a row gets the bias of half a patient."""
+    if len(rows.labels) <= AT_ONCE:
+        return _with_absent_classes(_fit_at_once(rows, penalty), rows)
+    some = some_patients(rows, 0, AT_ONCE // 5)
+    share = some.weights.sum() / rows.weights.sum()
+    start = _with_absent_classes(_fit_at_once(some, penalty * share), some)
+    return _with_absent_classes(refined(start, some, rows, penalty), rows)
+
+
+def _fit_at_once(rows: MetaRows, penalty: float) -> Arrays:
     flat, present = flattened(rows.logs), np.unique(rows.labels)
     matrix = np.zeros((flat.shape[1], rows.classes))
     bias = np.full(rows.classes, -np.inf)
@@ -47,9 +59,14 @@ def _fit(rows: MetaRows, penalty: float) -> Arrays:
         bias[present] = signs @ model.intercept_
     else:
         bias[present] = 0.0
-    absent = np.setdiff1d(np.arange(rows.classes), present)
-    if len(absent):
-        scores = logsumexp(flat @ matrix[:, present] + bias[present], axis=1)
+    return {"matrix": matrix, "bias": bias}
+
+
+def _with_absent_classes(arrays: Arrays, rows: MetaRows) -> Arrays:
+    matrix, bias = arrays["matrix"], arrays["bias"].copy()
+    absent = np.isinf(bias)
+    if absent.any():
+        scores = rows.combined(lambda logs: logsumexp(flattened(logs) @ matrix + bias, axis=1))
         level = np.average(scores, weights=rows.weights)
         bias[absent] = level + np.log(0.5 / rows.weights.sum())
     return {"matrix": matrix, "bias": bias}
@@ -58,11 +75,6 @@ def _fit(rows: MetaRows, penalty: float) -> Arrays:
 def _solver(coefficients: int) -> str:
     """Newton's method needs few steps whatever the columns' scale; its Hessian must stay small."""
     return "newton-cholesky" if coefficients <= NEWTON else "lbfgs"
-
-
-def flattened(logs: Array) -> Array:
-    """Put members side by side [n, members * classes], no probability below `FLOOR`."""
-    return np.maximum(logs, np.log(FLOOR)).reshape(len(logs), -1)
 
 
 def shares(size: Array) -> Array:
