@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from raymed.ensemble.meta_learners import REFERENCE, Settings, fit_meta_learner
-from raymed.ensemble.meta_learners.rows import Array
+from raymed.ensemble.meta_learners.rows import Array, number_patients
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 
@@ -73,7 +73,5 @@ def _patient_losses(candidate: Candidate, oof: OofTable) -> npt.NDArray[np.float
     """Return each patient's mean log loss, in nats."""
     rows = np.arange(len(oof.labels))
     losses = -np.log(np.clip(candidate.probabilities[rows, oof.labels], 1e-15, None))
-    _, inverse, counts = np.unique(
-        oof.patients.astype(str), return_inverse=True, return_counts=True
-    )
-    return np.asarray(np.bincount(inverse, losses) / counts)
+    numbers = number_patients(oof.patients)
+    return np.asarray(np.bincount(numbers, losses) / np.bincount(numbers))

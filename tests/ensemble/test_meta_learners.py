@@ -1,12 +1,15 @@
 """Meta-learners: what each kind computes."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 from raymed.ensemble import MetaRows, Settings, fit_meta_learner, mean_weights
+from raymed.ensemble.meta_learners.refinement import refined
 
 
 def pair(toy: Any, first: float = 1, second: float = 2) -> np.ndarray:
@@ -106,6 +109,39 @@ def test_the_logistic_meta_learner_equals_scikit_learn(toy: Any) -> None:
     np.testing.assert_allclose(
         np.exp(fitted.log_scores(logits)), oracle.predict_proba(flat), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_logistic_one_refined_from_some_rows_is_that_of_all(toy: Any, classes: int) -> None:
+    """The first 30 patients, of 60: from there to scikit-learn's optimum of all of them."""
+    keep = toy.labels < classes
+    logits = pair(toy)[keep][:, :, :classes]
+    rows = MetaRows.of(logits, toy.labels[keep], toy.manifest.patients[keep])
+    flat = log_softmax(logits, axis=2).reshape(len(logits), -1)
+    some = rows.take(rows.patients < 30)
+    begun = fit_meta_learner("logistic", logits[rows.patients < 30], some.labels, some.patients)
+
+    found = refined(begun.arrays, some, rows, penalty=1.0)
+
+    oracle = LogisticRegression(C=1.0, max_iter=5000, tol=1e-8)
+    oracle.fit(flat, rows.labels, sample_weight=rows.weights)
+    probabilities = softmax(flat @ found["matrix"] + found["bias"], axis=1)
+    np.testing.assert_allclose(probabilities, oracle.predict_proba(flat), atol=1e-3)
+    assert np.abs(begun.probabilities(logits) - probabilities).max() > 0.01
+
+
+def test_very_many_rows_are_fitted_in_parts_to_the_same(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where there is a class that nobody has."""
+    logits = np.concatenate([pair(toy), np.full((180, 2, 1), -3.0)], axis=2)
+    fit = partial(fit_meta_learner, "logistic", logits, toy.labels, toy.manifest.patients)
+    at_once = fit().log_scores(logits)
+    monkeypatch.setattr("raymed.ensemble.meta_learners.logistic.AT_ONCE", 100)
+
+    in_parts = fit().log_scores(logits)
+
+    np.testing.assert_allclose(np.exp(in_parts), np.exp(at_once), atol=1e-3)
 
 
 def test_two_classes_work_as_well_as_three(toy: Any) -> None:

@@ -1,14 +1,19 @@
 """Weighted means of probabilities: all members alike, or a greedy selection of them."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, logsumexp
 
 from raymed.ensemble.calibration import fit_temperature
 from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
-from raymed.ensemble.meta_learners.rows import Array, MetaRows
+from raymed.ensemble.meta_learners.inner import some_patients
+from raymed.ensemble.meta_learners.rows import Array, MetaRows, spans
 
 ROUNDS = 50
+ENOUGH_ROWS = 100_000
+"""So many tell whether a member is better than the class prior."""
 
 
 class Mean:
@@ -17,7 +22,7 @@ class Mean:
     def fit(self, rows: MetaRows, settings: Settings) -> Fit:
         """Leave out the members that know nothing; if all of them do, keep all."""
         arrays = {"weights": mean_weights(rows)}
-        return Fit(arrays, self.combine(arrays, rows.logs), rows)
+        return Fit(arrays, rows.combined(partial(self.combine, arrays)), rows)
 
     def combine(self, arrays: Arrays, logs: Array) -> Array:
         """Average probabilities."""
@@ -38,19 +43,30 @@ class Greedy(Mean):
 
         Of `ROUNDS` rounds the first with the least loss counts: it may be that of one member.
         """
-        own = np.exp(rows.logs[np.arange(len(rows.labels)), :, rows.labels])
+        own = np.exp(rows.own)
         counts = np.zeros(rows.members)
         total, best = np.zeros(len(own)), (np.inf, counts)
         for size in range(1, ROUNDS + 1):
-            means = np.maximum((total[:, None] + own) / size, 1e-300)
-            losses = -(rows.weights @ np.log(means)) / rows.weights.sum()
+            losses = _losses(own, total, size, rows.weights)
             chosen = int(np.argmin(losses))
             total = total + own[:, chosen]
             counts = counts + np.eye(rows.members)[chosen]
             if losses[chosen] < best[0] - 1e-12:
                 best = float(losses[chosen]), counts
         arrays = {"weights": best[1] / best[1].sum()}
-        return Fit(arrays, self.combine(arrays, rows.logs), rows)
+        return Fit(arrays, rows.combined(partial(self.combine, arrays)), rows)
+
+
+def _losses(own: Array, total: Array, size: int, weights: Array) -> Array:
+    """Give the log loss of the mean of `size` members, the last one being each in turn [members].
+
+    `own` [rows, members] are the true class's probabilities, `total` [rows] the sum of the others.
+    """
+    losses = np.zeros(own.shape[1])
+    for part in spans(len(own)):
+        means = np.maximum((total[part, None] + own[part]) / size, 1e-300)
+        losses -= weights[part] @ np.log(means)
+    return np.asarray(losses / weights.sum())
 
 
 def mean_weights(rows: MetaRows) -> Array:
@@ -63,13 +79,15 @@ def mean_weights(rows: MetaRows) -> Array:
 def members_above_prior(rows: MetaRows) -> npt.NDArray[np.bool_]:
     """Tell which members' log loss is below that of the class prior, bool [members].
 
-    A member is judged after a temperature of its own: overconfidence is mended later.
+    A member is judged after a temperature of its own: overconfidence is mended later. Of very many
+    rows, those of some patients decide, about `ENOUGH_ROWS`, always the same ones.
     """
+    rows = some_patients(rows, 0, ENOUGH_ROWS)
     shares = np.bincount(rows.labels, rows.weights, minlength=rows.classes) / rows.weights.sum()
     prior = -(shares[shares > 0] * np.log(shares[shares > 0])).sum()
     better = []
     for member in range(rows.members):
-        own = rows.logs[:, member]
+        own = rows.of_member(member)
         temperature = fit_temperature(own, rows.labels, rows.weights)
         better.append(rows.loss(log_softmax(own / temperature, axis=1)) < prior - 1e-9)
     return np.array(better)

@@ -20,6 +20,7 @@ from raymed.ensemble.meta_learners.rows import (
     MetaRows,
     Patients,
     log_probabilities,
+    spans,
 )
 
 KINDS: Mapping[str, Kind] = {
@@ -49,7 +50,13 @@ class MetaLearner:
         of: Literal["logits", "probabilities"] = "logits",
     ) -> Array:
         """Combine [n, members, classes] to log-probabilities [n, classes], not calibrated."""
-        return KINDS[self.kind].combine(self.arrays, log_probabilities(values, of))
+        combine = KINDS[self.kind].combine
+        return np.concatenate(
+            [
+                combine(self.arrays, log_probabilities(values[part], of))
+                for part in spans(len(values))
+            ]
+        )
 
     def probabilities(
         self,

@@ -5,6 +5,7 @@ rows would make the stack overconfident.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,26 +17,23 @@ from raymed.ensemble.meta_learners.rows import Array, MetaRows
 FOLDS, FEWEST_PATIENTS, MOST_ROWS = 5, 10, 20_000
 
 
-def some_patients(rows: MetaRows, seed: int) -> MetaRows:
-    """Draw patients with about `MOST_ROWS` rows, all of them where there are fewer."""
-    groups = rows.patients.astype(str)
-    names = np.unique(groups)
-    most = int(MOST_ROWS / len(groups) * len(names))
-    if most >= len(names):
+def some_patients(rows: MetaRows, seed: int, most: int = MOST_ROWS) -> MetaRows:
+    """Draw patients with about `most` rows, all of them where there are fewer."""
+    everyone = np.unique(rows.patients)
+    count = max(int(most / len(rows.labels) * len(everyone)), FEWEST_PATIENTS)
+    if count >= len(everyone):
         return rows
-    drawn = np.random.default_rng(seed).choice(names, max(most, FEWEST_PATIENTS), replace=False)
-    return rows.take(np.isin(groups, drawn))
+    drawn = np.random.default_rng(seed).choice(everyone, count, replace=False)
+    return rows.take(np.isin(rows.patients, drawn))
 
 
 def inner_folds(rows: MetaRows, seed: int) -> Iterator[npt.NDArray[np.bool_]]:
     """Give the rows that each inner fold holds out, bool [rows]; none with too few patients."""
-    groups = rows.patients.astype(str)
-    if len(np.unique(groups)) < FEWEST_PATIENTS:
+    if len(np.unique(rows.patients)) < FEWEST_PATIENTS:
         return
-    for _, outside in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(
-        groups, None, groups
-    ):
-        held = np.zeros(len(groups), dtype=bool)
+    splitter = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for _, outside in splitter.split(rows.patients, None, rows.patients):
+        held = np.zeros(len(rows.patients), dtype=bool)
         held[outside] = True
         yield held
 
@@ -53,5 +51,5 @@ def calibrated_on_unseen(
     if folds:
         scores = np.empty((len(some.labels), rows.classes))
     for held in folds:
-        scores[held] = combine(fit(some.take(~held)), some.logs[held])
+        scores[held] = some.take(held).combined(partial(combine, fit(some.take(~held))))
     return Fit(fit(rows), scores, some)

@@ -1,5 +1,7 @@
 """Majority vote: a row to stand beside, never chosen."""
 
+from functools import partial
+
 import numpy as np
 from scipy.special import log_softmax
 
@@ -13,7 +15,7 @@ class Majority:
     def fit(self, rows: MetaRows, settings: Settings) -> Fit:
         """Count the members: there is nothing to fit."""
         arrays = {"weights": np.full(rows.members, 1 / rows.members)}
-        return Fit(arrays, self.combine(arrays, rows.logs), rows)
+        return Fit(arrays, rows.combined(partial(self.combine, arrays)), rows)
 
     def combine(self, arrays: Arrays, logs: Array) -> Array:
         """Give the shares of the votes, with a touch of the mean probability."""

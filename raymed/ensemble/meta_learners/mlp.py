@@ -6,8 +6,8 @@ from scipy.special import log_softmax
 from raymed.ensemble.meta_learners.averaging import Mean, mean_weights
 from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
 from raymed.ensemble.meta_learners.inner import inner_folds, some_patients
-from raymed.ensemble.meta_learners.logistic import flattened, shares
-from raymed.ensemble.meta_learners.rows import Array, MetaRows
+from raymed.ensemble.meta_learners.logistic import shares
+from raymed.ensemble.meta_learners.rows import Array, MetaRows, flattened
 
 EPOCHS, PATIENCE = 200, 20
 MOST_ROWS = 5000
@@ -49,7 +49,7 @@ class Mlp:
         means over all rows.
         """
         few = np.random.default_rng(0).permutation(len(rows.labels))[:MOST_ROWS]
-        logs = rows.logs[few]
+        logs = rows.take(few).logs
         full, size = self.combine(arrays, logs), np.zeros((rows.members, rows.classes))
         for member in range(rows.members):
             without = logs.copy()
@@ -65,16 +65,19 @@ def _choose_epochs(rows: MetaRows, mean: Arrays, seed: int) -> tuple[int, Array]
     """
     from raymed.ensemble.meta_learners.network import Network
 
-    folds = [(held, Network(rows.take(~held), mean, seed)) for held in inner_folds(rows, seed)]
+    folds = [
+        (held, rows.take(held).logs, Network(rows.take(~held), mean, seed))
+        for held in inner_folds(rows, seed)
+    ]
     if not folds:
         return 0, np.empty((0, rows.classes))
     scores = Mean().combine(mean, rows.logs)
     best, chosen, kept = rows.loss(scores), 0, scores
     for epoch in range(1, EPOCHS + 1):
         scores = np.empty_like(kept)
-        for held, network in folds:
+        for held, logs, network in folds:
             network.train_an_epoch()
-            scores[held] = Mlp().combine({**mean, **network.arrays()}, rows.logs[held])
+            scores[held] = Mlp().combine({**mean, **network.arrays()}, logs)
         loss = rows.loss(scores)
         if loss < best - 1e-4:
             best, chosen, kept = loss, epoch, scores

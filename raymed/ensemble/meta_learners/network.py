@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from raymed.ensemble.meta_learners.averaging import Mean
 from raymed.ensemble.meta_learners.contract import Arrays
-from raymed.ensemble.meta_learners.logistic import flattened
-from raymed.ensemble.meta_learners.rows import Array, MetaRows
+from raymed.ensemble.meta_learners.rows import Array, MetaRows, flattened
 
 HIDDEN = (64, 32)
 DROPOUT, WEIGHT_DECAY, RATE, BATCH = 0.2, 0.05, 2e-3, 2048
@@ -20,7 +19,8 @@ class Network:
     """The network with the rows that it is trained on, in fp64."""
 
     def __init__(self, rows: MetaRows, mean: Arrays, seed: int) -> None:
-        flat, share = flattened(rows.logs), rows.weights
+        logs, share = rows.logs, rows.weights
+        flat = flattened(logs)
         self.centre = np.average(flat, axis=0, weights=share)
         variance = np.average((flat - self.centre) ** 2, axis=0, weights=share)
         self.scale = np.maximum(np.sqrt(variance), 1e-3)
@@ -30,7 +30,7 @@ class Network:
         self.matrices[-1] = nn.Parameter(torch.zeros_like(self.matrices[-1]))
         self.biases = [nn.Parameter(torch.zeros(b, dtype=torch.float64)) for b in widths[1:]]
         self.inputs = torch.from_numpy((flat - self.centre) / self.scale)
-        self.means = torch.from_numpy(Mean().combine(mean, rows.logs))
+        self.means = torch.from_numpy(Mean().combine(mean, logs))
         self.labels = torch.from_numpy(rows.labels.astype(np.int64))
         self.weights = torch.from_numpy(share / share.mean())
         self.optimizer = torch.optim.AdamW(

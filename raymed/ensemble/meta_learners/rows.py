@@ -1,83 +1,130 @@
 """What meta-learners are fitted on: out-of-fold rows in which each patient weighs the same."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
+import pandas as pd
+from scipy.special import log_softmax, logsumexp
 
 from raymed.errors import InputError
 
 Array = npt.NDArray[np.float64]
+Logits = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 Patients = npt.NDArray[np.object_]
 FLOOR = 1e-6
 """No probability that enters a logarithm is taken for less."""
+PART = 8192
+"""So many rows at a time become float64: what is made of all at once is small."""
 
 
 @dataclass(frozen=True)
 class MetaRows:
-    """Members' log-probabilities [rows, members, classes], labels, patients, weights [rows].
+    """Members' logits [rows, members, classes], labels, patients and weights [rows].
 
+    `norms` [rows, members] is what a logit exceeds its log-probability by. Those are made of a part
+    of the rows at a time, in float64: of a million rows they would take gigabytes, which the
+    logits, in the precision given, already do. Patients are numbered in the order of their names.
     Weights make every patient count 1 in all, however many rows each has.
     """
 
-    logs: Array
+    logits: Logits
+    norms: Array
     labels: Labels
-    patients: Patients
+    patients: npt.NDArray[np.int64]
     weights: Array
 
     @classmethod
-    def of(cls, logits: npt.NDArray[np.floating[Any]], labels: Labels, patients: Patients) -> Self:
+    def of(cls, logits: Logits, labels: Labels, patients: Patients) -> Self:
         """Take logits [rows, members, classes]; refuses none of a row, and classes not there."""
-        logs = log_probabilities(logits)
-        if not len(labels) or len(labels) != len(logs) or len(patients) != len(logs):
+        if not len(labels) or len(labels) != len(logits) or len(patients) != len(logits):
             raise InputError(
                 "meta-learner",
-                f"{len(logs)} rows of logits, {len(labels)} labels, {len(patients)} patients",
+                f"{len(logits)} rows of logits, {len(labels)} labels, {len(patients)} patients",
                 "give one of each for a row, and at least one row",
             )
-        if labels.min() < 0 or labels.max() >= logs.shape[2]:
+        if labels.min() < 0 or labels.max() >= logits.shape[2]:
             raise InputError(
                 "meta-learner",
-                f"labels {labels.min()} to {labels.max()} for {logs.shape[2]} classes",
+                f"labels {labels.min()} to {labels.max()} for {logits.shape[2]} classes",
                 "number classes from 0",
             )
-        return cls(logs, labels, patients, patient_weights(patients))
+        norms = np.concatenate(
+            [logsumexp(logits[part].astype(np.float64), axis=2) for part in spans(len(logits))]
+        )
+        numbers = number_patients(patients)
+        return cls(logits, norms, labels, numbers, 1.0 / np.bincount(numbers)[numbers])
 
     @property
     def members(self) -> int:
         """How many members there are."""
-        return int(self.logs.shape[1])
+        return int(self.logits.shape[1])
 
     @property
     def classes(self) -> int:
         """How many classes there are."""
-        return int(self.logs.shape[2])
+        return int(self.logits.shape[2])
+
+    @property
+    def logs(self) -> Array:
+        """All log-probabilities at once, float64 [rows, members, classes]."""
+        return log_probabilities(self.logits)
+
+    @property
+    def own(self) -> Array:
+        """The log-probability that each member gives the true class [rows, members]."""
+        return np.asarray(self.logits[np.arange(len(self.labels)), :, self.labels] - self.norms)
+
+    def of_member(self, member: int) -> Array:
+        """Give the log-probabilities of one member [rows, classes]."""
+        return np.asarray(self.logits[:, member] - self.norms[:, [member]])
+
+    def parts(self) -> Iterator[tuple[slice, Array]]:
+        """Give span after span of the rows, with its log-probabilities."""
+        for part in spans(len(self.labels)):
+            yield part, self.logits[part] - self.norms[part, :, None]
+
+    def combined(self, combine: Callable[[Array], Array]) -> Array:
+        """Apply to log-probabilities, a part at a time, what makes one entry of each row."""
+        return np.concatenate([combine(logs) for _, logs in self.parts()])
 
     def loss(self, log_scores: Array) -> float:
         """Give the weighted log loss, in nats, of log-probabilities [rows, classes]."""
         own = log_scores[np.arange(len(self.labels)), self.labels]
         return float(-(self.weights * own).sum() / self.weights.sum())
 
-    def take(self, chosen: npt.NDArray[np.bool_]) -> "MetaRows":
-        """Keep the rows that are chosen [rows]."""
+    def take(self, chosen: npt.NDArray[np.bool_ | np.integer[Any]]) -> "MetaRows":
+        """Keep the rows that are chosen, by a mask [rows] or their numbers."""
         return MetaRows(
-            self.logs[chosen], self.labels[chosen], self.patients[chosen], self.weights[chosen]
+            self.logits[chosen],
+            self.norms[chosen],
+            self.labels[chosen],
+            self.patients[chosen],
+            self.weights[chosen],
         )
 
 
-def log_probabilities(
-    values: npt.NDArray[np.floating[Any]], of: Literal["logits", "probabilities"] = "logits"
-) -> Array:
+def spans(rows: int) -> Iterator[slice]:
+    """Divide rows into spans of `PART`; of none there is one, empty."""
+    for start in range(0, max(rows, 1), PART):
+        yield slice(start, start + PART)
+
+
+def log_probabilities(values: Logits, of: Literal["logits", "probabilities"] = "logits") -> Array:
     """Turn logits or probabilities [..., classes] into log-probabilities, float64."""
     given = np.asarray(values, dtype=np.float64)
     logs = np.log(np.maximum(given, FLOOR)) if of == "probabilities" else given
     return np.asarray(log_softmax(logs, axis=-1))
 
 
-def patient_weights(patients: Patients) -> Array:
-    """Weigh rows so that each patient counts 1 in all."""
-    _, inverse, counts = np.unique(patients.astype(str), return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[inverse])
+def flattened(logs: Array) -> Array:
+    """Put members side by side [n, members * classes], no probability below `FLOOR`."""
+    return np.maximum(logs, np.log(FLOOR)).reshape(len(logs), -1)
+
+
+def number_patients(patients: Patients) -> npt.NDArray[np.int64]:
+    """Number patients from 0 in the order of their names [rows]."""
+    return np.asarray(pd.factorize(patients, sort=True)[0], dtype=np.int64)
