@@ -3,6 +3,7 @@
 from raymed.ensemble.calibration import Calibration
 from raymed.ensemble.conformal import Conformal, cross_fitted_sets, fit_conformal
 from raymed.ensemble.crossfit import Candidate, choose, cross_fit
+from raymed.ensemble.joining import join_members
 from raymed.ensemble.meta_learners import (
     KINDS,
     REFERENCE,
@@ -13,7 +14,7 @@ from raymed.ensemble.meta_learners import (
     log_probabilities,
 )
 from raymed.ensemble.meta_learners.averaging import mean_weights
-from raymed.ensemble.oof import OofTable, join_members, member_rows, read_oof
+from raymed.ensemble.oof import OofTable, member_rows, read_oof
 from raymed.ensemble.stack import (
     Stack,
     assemble_stack,

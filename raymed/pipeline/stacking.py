@@ -20,7 +20,7 @@ from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.analysis import Analysis
 from raymed.pipeline.events import Event, Stage
-from raymed.pipeline.members import Member, member_table
+from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.scores import score_run, stack_on_test
@@ -28,12 +28,10 @@ from raymed.runs import RunFolder
 
 
 def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofTable:
-    """Join the complete members' out-of-fold rows into one table, and write it."""
-    tables = {member.id: member_table(member, "oof") for member in complete}
+    """Join the complete members' out-of-fold rows into one table in a file."""
+    files = {member.id: member.folder.path / "oof.parquet" for member in complete}
     names = {member.id: member.name for member in complete}
-    oof = join_members(tables, prepared.manifest, prepared.folds, names)
-    oof.write(run.oof_file)
-    return oof
+    return join_members(files, prepared.manifest, prepared.folds, run.oof_file, names)
 
 
 def stack_and_score(
@@ -47,7 +45,7 @@ def stack_and_score(
 ) -> Iterator[Event]:
     """Fit and score the stack, unless it stands already for these very rows."""
     facts = [
-        oof.table.schema.metadata[b"members"].decode(),
+        oof.metadata["members"],
         prepared.manifest.content,
         prepared.folds.content,
         sorted(failed.items()),

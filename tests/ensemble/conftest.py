@@ -1,14 +1,19 @@
 """Toy out-of-fold tables: patients with a few samples, members of known quality."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from raymed.data.folds import Folds
 from raymed.data.manifest import Manifest
 from raymed.data.predictions import prediction_table
 from raymed.data.samples import SampleColumns
+from raymed.ensemble import OofTable, join_members
 
 CLASSES = ("none", "mild", "severe")
 
@@ -16,7 +21,9 @@ CLASSES = ("none", "mild", "severe")
 class Toy:
     """A manifest of 60 patients with 3 samples, 3 folds, and members made to order."""
 
-    def __init__(self, patients: int = 60, samples: int = 3, seed: int = 0) -> None:
+    def __init__(self, folder: Path, patients: int = 60, samples: int = 3, seed: int = 0) -> None:
+        folder.mkdir()
+        self.folder = folder
         rng = np.random.default_rng(seed)
         people = np.repeat(np.arange(patients), samples)
         labels = np.repeat(rng.permutation(np.arange(patients) % len(CLASSES)), samples)
@@ -63,7 +70,21 @@ class Toy:
             )
         return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
 
+    def join(
+        self, tables: Mapping[str, pa.Table], recipes: Mapping[str, str] | None = None
+    ) -> OofTable:
+        """Write the members' tables, in small row groups, and join them into `joined`."""
+        files = {member: self.folder / f"{member}.parquet" for member in tables}
+        for member, table in tables.items():
+            pq.write_table(table, files[member], row_group_size=50)
+        return join_members(files, self.manifest, self.folds, self.joined, recipes)
+
+    @property
+    def joined(self) -> Path:
+        """The joined file."""
+        return self.folder / "oof.arrow"
+
 
 @pytest.fixture
-def toy() -> Toy:
-    return Toy()
+def toy(tmp_path: Path) -> Toy:
+    return Toy(tmp_path / "toy")

@@ -1,5 +1,6 @@
 """What every kind of meta-learner keeps, whatever it computes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from raymed.ensemble import (
     assemble_stack,
     cross_fit,
     fit_meta_learner,
-    join_members,
     read_stack,
     write_stack,
 )
@@ -34,7 +34,8 @@ def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def joined(toy: Any, *strengths: float) -> OofTable:
     tables = {f"m{i}": toy.table(f"m{i}", toy.logits(s)) for i, s in enumerate(strengths)}
-    return join_members(tables, toy.manifest, toy.folds)
+    oof: OofTable = toy.join(tables)
+    return oof
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,13 +94,8 @@ class TestEveryKind:
 
     def test_a_member_that_stands_twice_does_no_harm(self, toy: Any, kind: str) -> None:
         twice = joined(toy, 1, 1.5)
-        doubled = OofTable(
-            twice.table,
-            (*twice.members, "again"),
-            twice.logits[:, [0, 1, 1]],
-            twice.labels,
-            twice.patients,
-            twice.fold,
+        doubled = replace(
+            twice, members=(*twice.members, "again"), logits=twice.logits[:, [0, 1, 1]]
         )
         before = loss(cross_fit(kind, twice).probabilities, twice.labels)
 
@@ -107,13 +103,10 @@ class TestEveryKind:
 
     def test_a_useless_member_does_little_harm(self, toy: Any, kind: str) -> None:
         oof = joined(toy, 1.5, 1.5, 1.5)
-        noisy = OofTable(
-            oof.table,
-            (*oof.members, "useless"),
-            np.concatenate([oof.logits, toy.logits(0)[:, None]], axis=1),
-            oof.labels,
-            oof.patients,
-            oof.fold,
+        noisy = replace(
+            oof,
+            members=(*oof.members, "useless"),
+            logits=np.concatenate([oof.logits, toy.logits(0)[:, None]], axis=1),
         )
         before = loss(cross_fit(kind, oof).probabilities, oof.labels)
 
@@ -128,7 +121,7 @@ class TestEveryKind:
         inside = oof.fold == 1
         labels = oof.labels.copy()
         labels[inside] = (labels[inside] + 1) % 3
-        scrambled = OofTable(oof.table, oof.members, oof.logits, labels, oof.patients, oof.fold)
+        scrambled = replace(oof, labels=labels)
 
         after = cross_fit(kind, scrambled).probabilities
 

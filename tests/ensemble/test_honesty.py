@@ -5,7 +5,6 @@ fitted on by the meta-learner, and scores the result.
 """
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from raymed.ensemble import OofTable, Settings, choose, cross_fit, fit_meta_learner
@@ -56,7 +55,7 @@ def ours(world: World) -> tuple[float, float]:
     labels, patients, logits = world.patients(120)
     fold = (np.unique(patients, return_inverse=True)[1] % 3).astype(np.int16)
     names = tuple(map(str, range(MEMBERS)))
-    oof = OofTable(pa.table({}), names, logits[:, :, -1], labels, patients, fold)
+    oof = OofTable(names, logits[:, :, -1], labels, patients, fold)
     chosen = choose([cross_fit(kind, oof) for kind in ("mean", "greedy", "logistic")], oof)
     fitted = fit_meta_learner(chosen.kind, oof.logits, labels, patients)
     new, _, fresh = world.patients(1000)

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from pyarrow import feather
 
-from raymed.ensemble import join_members, member_rows, read_oof
+from raymed.ensemble import member_rows, read_oof
 from raymed.errors import InputError
 
 
@@ -24,30 +25,49 @@ def changed(table: pa.Table, column: str, row: int, value: Any) -> pa.Table:
 def test_members_are_joined_in_the_order_of_the_manifest(toy: Any) -> None:
     a, b = toy.logits(1), toy.logits(2)
 
-    oof = join_members({"a": toy.table("a", a), "b": toy.table("b", b)}, toy.manifest, toy.folds)
+    oof = toy.join({"a": toy.table("a", a), "b": toy.table("b", b)})
 
     np.testing.assert_array_equal(oof.logits[:, 0], a)
     np.testing.assert_array_equal(oof.logits[:, 1], b)
     np.testing.assert_array_equal(oof.labels, toy.labels)
     np.testing.assert_array_equal(oof.fold, toy.folds.fold)
-    assert oof.table["sample_id"].to_pylist() == list(toy.folds.sample_ids) * 2
+    np.testing.assert_array_equal(oof.patients, toy.manifest.patients)
+
+
+def test_the_joined_file_holds_every_members_rows_in_the_order_of_the_manifest(toy: Any) -> None:
+    a, b = toy.logits(1), toy.logits(2)
+    toy.join({"a": toy.table("a", a), "b": toy.table("b", b)})
+
+    rows = feather.read_feather(toy.joined)
+
+    assert rows["member"].tolist() == ["a"] * 180 + ["b"] * 180
+    assert rows["seed"].tolist() == [0] * 360
+    np.testing.assert_array_equal(np.stack(rows["logits"].to_list()), np.concatenate([a, b]))
+    for name, own in (
+        ("sample_id", toy.samples.sample_ids),
+        ("patient", toy.samples.patients),
+        ("site", toy.samples.sites),
+        ("label", toy.labels),
+        ("fold", toy.folds.fold),
+    ):
+        assert rows[name].tolist() == own.tolist() * 2
 
 
 def test_the_order_of_a_members_rows_does_not_matter(toy: Any) -> None:
     a = toy.logits(1)
     mixed = toy.table("a", a, np.random.default_rng(1).permutation(len(a)))
+    toy.join({"a": toy.table("a", a)})
+    straight = toy.joined.read_bytes()
 
-    straight = join_members({"a": toy.table("a", a)}, toy.manifest, toy.folds)
+    toy.join({"a": mixed})
 
-    assert join_members({"a": mixed}, toy.manifest, toy.folds).table.equals(straight.table)
+    assert toy.joined.read_bytes() == straight
 
 
-def test_the_schema_names_classes_hashes_and_members(toy: Any, tmp_path: Path) -> None:
-    oof = join_members({"a1": toy.table("a1", toy.logits(1))}, toy.manifest, toy.folds, {"a1": "x"})
-    oof.write(tmp_path / "oof.arrow")
+def test_the_schema_names_classes_hashes_and_members(toy: Any) -> None:
+    toy.join({"a1": toy.table("a1", toy.logits(1))}, {"a1": "x"})
 
-    with pa.ipc.open_file(tmp_path / "oof.arrow") as file:
-        schema = file.schema
+    schema = feather.read_table(toy.joined).schema
     assert json.loads(schema.metadata[b"classes"]) == list(toy.manifest.classes)
     assert schema.metadata[b"manifest"].decode() == toy.manifest.content
     assert schema.metadata[b"folds"].decode() == toy.folds.content
@@ -59,15 +79,19 @@ def test_the_schema_names_classes_hashes_and_members(toy: Any, tmp_path: Path) -
     assert kinds["logits"].startswith("fixed_size_list")
 
 
-def test_what_is_written_reads_back_the_same(toy: Any, tmp_path: Path) -> None:
-    tables = {name: toy.table(name, toy.logits(1)) for name in ("a", "b")}
-    oof = join_members(tables, toy.manifest, toy.folds)
-    oof.write(tmp_path / "oof.arrow")
+@pytest.mark.parametrize("batches", ["a member", "all members"])
+def test_what_is_written_reads_back_the_same(toy: Any, batches: str) -> None:
+    """Also from a file in which one batch holds all members, as they were once written."""
+    oof = toy.join({name: toy.table(name, toy.logits(1)) for name in ("a", "b")})
+    if batches == "all members":
+        table = feather.read_table(toy.joined, memory_map=False).combine_chunks()
+        with pa.ipc.new_file(str(toy.joined), table.schema) as file:
+            file.write_table(table)
 
-    again = read_oof(tmp_path / "oof.arrow")
+    again = read_oof(toy.joined)
 
-    assert again.table.equals(oof.table)
     assert again.members == oof.members
+    assert again.metadata == oof.metadata
     for column in ("logits", "labels", "patients", "fold"):
         np.testing.assert_array_equal(getattr(again, column), getattr(oof, column))
 
@@ -76,21 +100,30 @@ def test_a_sample_predicted_twice_is_refused(toy: Any) -> None:
     table = toy.table("a", toy.logits(1))
 
     with pytest.raises(InputError, match=r"member a: predicts samples twice: p000_s0"):
-        join_members({"a": pa.concat_tables([table, table.slice(0, 1)])}, toy.manifest, toy.folds)
+        toy.join({"a": pa.concat_tables([table, table.slice(0, 1)])})
 
 
 def test_a_sample_not_predicted_is_refused(toy: Any) -> None:
     table = toy.table("a", toy.logits(1)).slice(1)
 
     with pytest.raises(InputError, match=r"member a: does not predict 1 samples: p000_s0"):
-        join_members({"a": table}, toy.manifest, toy.folds)
+        toy.join({"a": table})
 
 
 def test_a_row_from_a_model_that_saw_its_patient_is_refused(toy: Any) -> None:
     table = changed(toy.table("a", toy.logits(1)), "fold", 0, 1)
 
     with pytest.raises(InputError, match=r"saw their patient: p000_s0"):
-        join_members({"a": table}, toy.manifest, toy.folds)
+        toy.join({"a": table})
+
+
+def test_nothing_is_left_of_a_join_that_was_refused(toy: Any) -> None:
+    good = toy.table("a", toy.logits(1))
+
+    with pytest.raises(InputError, match="member b"):
+        toy.join({"a": good, "b": good.slice(1)})
+
+    assert sorted(path.name for path in toy.folder.iterdir()) == ["a.parquet", "b.parquet"]
 
 
 def test_a_row_with_another_label_or_patient_is_refused(toy: Any) -> None:
@@ -98,9 +131,9 @@ def test_a_row_with_another_label_or_patient_is_refused(toy: Any) -> None:
     label = (table["label"][0].as_py() + 1) % 3
 
     with pytest.raises(InputError, match="another label"):
-        join_members({"a": changed(table, "label", 0, label)}, toy.manifest, toy.folds)
+        toy.join({"a": changed(table, "label", 0, label)})
     with pytest.raises(InputError, match="another patient"):
-        join_members({"a": changed(table, "patient", 0, "p099")}, toy.manifest, toy.folds)
+        toy.join({"a": changed(table, "patient", 0, "p099")})
 
 
 def test_a_sample_outside_the_manifest_is_refused(toy: Any) -> None:
@@ -108,21 +141,29 @@ def test_a_sample_outside_the_manifest_is_refused(toy: Any) -> None:
     extra = changed(table.slice(0, 1), "sample_id", 0, "stranger")
 
     with pytest.raises(InputError, match=r"no manifest of this run: stranger"):
-        join_members({"a": pa.concat_tables([table, extra])}, toy.manifest, toy.folds)
+        toy.join({"a": pa.concat_tables([table, extra])})
+
+
+def test_a_sample_of_the_test_split_is_refused(toy: Any) -> None:
+    table = toy.table("a", toy.logits(1))
+    toy.folds.fold[0] = -1
+
+    with pytest.raises(InputError, match=r"predicts 1 samples of the test split: p000_s0"):
+        toy.join({"a": table})
 
 
 def test_other_numbers_of_classes_and_infinite_logits_are_refused(toy: Any) -> None:
     logits = toy.logits(1)
     with pytest.raises(InputError, match="predicts 2 classes, the manifest has 3"):
-        join_members({"a": toy.table("a", logits[:, :2])}, toy.manifest, toy.folds)
+        toy.join({"a": toy.table("a", logits[:, :2])})
     logits[5, 0] = np.inf
     with pytest.raises(InputError, match="not finite"):
-        join_members({"a": toy.table("a", logits)}, toy.manifest, toy.folds)
+        toy.join({"a": toy.table("a", logits)})
 
 
 def test_nothing_to_join_is_refused(toy: Any) -> None:
     with pytest.raises(InputError, match="no members"):
-        join_members({}, toy.manifest, toy.folds)
+        toy.join({})
 
 
 def test_a_file_that_is_no_oof_table_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from raymed.ensemble import (
     choose,
     cross_fit,
     fit_meta_learner,
-    join_members,
     predict_folds,
     read_stack,
     write_stack,
@@ -27,7 +26,8 @@ from raymed.errors import InputError
 
 def joined(toy: Any, *strengths: float) -> OofTable:
     tables = {f"m{i}": toy.table(f"m{i}", toy.logits(s)) for i, s in enumerate(strengths)}
-    return join_members(tables, toy.manifest, toy.folds)
+    oof: OofTable = toy.join(tables)
+    return oof
 
 
 def fitted(kind: str, oof: OofTable) -> MetaLearner:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from raymed.data import Folds, Manifest
 from raymed.ensemble import cross_fit, read_oof, read_stack
@@ -65,11 +66,10 @@ def test_no_patient_is_in_two_folds_or_in_training_and_test(built: Built) -> Non
 def test_every_training_sample_is_predicted_once_by_each_member_and_no_test_sample(
     built: Built,
 ) -> None:
-    oof = read_oof(built.run.oof_file)
     folds = Folds.read(built.run.folds_file)
     inside = [s for s, fold in zip(folds.sample_ids, folds.fold, strict=True) if fold >= 0]
 
-    rows = oof.table.to_pandas()
+    rows = feather.read_feather(built.run.oof_file)
     for _, own in rows.groupby("member", observed=True):
         assert sorted(own["sample_id"]) == sorted(inside)
 
@@ -78,7 +78,7 @@ def test_every_row_comes_from_the_model_of_its_own_fold(built: Built) -> None:
     folds = Folds.read(built.run.folds_file)
     fold_of = dict(zip(folds.sample_ids, folds.fold, strict=True))
 
-    rows = read_oof(built.run.oof_file).table.to_pandas()
+    rows = feather.read_feather(built.run.oof_file)
 
     assert (rows["sample_id"].map(fold_of) == rows["fold"]).all()
 

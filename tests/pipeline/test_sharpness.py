@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyarrow import feather
 
 from raymed.config import Experiment
 from raymed.data import Folds, Manifest
@@ -80,9 +81,7 @@ def test_of_a_probe_the_head_alone_is_measured(measured: Built) -> None:
 
 def test_the_loss_on_the_sample_is_that_of_the_out_of_fold_rows(measured: Built) -> None:
     """So the right model met the right images: its rows in the table give the same loss."""
-    from raymed.ensemble import read_oof
-
-    rows = read_oof(measured.run.oof_file).table.to_pandas().astype({"member": str})
+    rows = feather.read_feather(measured.run.oof_file).astype({"member": str})
     for row in measured.metrics["rows"]:
         if row["kind"] == "member":
             found = read_json(measured.run.member(row["id"]).sharpness_file)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from raymed.config import parse_experiment
@@ -59,7 +58,6 @@ def _probabilities(labels: np.ndarray, seed: int) -> np.ndarray:
 def _oof(scorer: Scorer) -> OofTable:
     manifest, folds = scorer.prepared.manifest, scorer.prepared.folds
     return OofTable(
-        table=pa.table({}),
         members=("cnn",),
         logits=np.zeros((TRAINING, 1, 2), np.float32),
         labels=manifest.labels[:TRAINING],
