@@ -67,7 +67,7 @@ def _losses(own: Array, total: Array, size: int, weights: Array) -> Array:
     for part in spans(len(own)):
         means = np.maximum((total[part, None] + own[part]) / size, TINY)
         losses -= weights[part] @ np.log(means)
-    return losses / weights.sum()
+    return np.asarray(losses / weights.sum())
 
 
 def mean_weights(rows: MetaRows) -> Array:

@@ -12,8 +12,9 @@ from raymed.ensemble.meta_learners.refinement import refined
 from raymed.ensemble.meta_learners.rows import Array, MetaRows, flattened
 
 NEWTON = 500
+"""Up to so many coefficients scikit-learn's Newton method is exact and fast."""
 AT_ONCE = 100_000
-"""Up to so many rows scikit-learn fits; more would have to stand in memory a second time."""
+"""Up to so many rows it is given; more would have to stand in memory a second time."""
 
 
 class Logistic:
@@ -36,21 +37,29 @@ class Logistic:
 
 def _fit(rows: MetaRows, penalty: float) -> Arrays:
     """Fit; a class without a row gets the bias of half a patient."""
-    if len(rows.labels) <= AT_ONCE:
-        return _with_absent_classes(_fit_at_once(rows, penalty), rows)
+    small = rows.members * rows.classes * len(np.unique(rows.labels)) <= NEWTON
+    fit = _by_newton if small and len(rows.labels) <= AT_ONCE else _in_parts
+    return _with_absent_classes(fit(rows, penalty), rows)
+
+
+def _in_parts(rows: MetaRows, penalty: float) -> Arrays:
+    """Fit to some rows, from zero; then to all of them, from there."""
     some = some_patients(rows, 0, AT_ONCE // 5)
     share = some.weights.sum() / rows.weights.sum()
-    start = _with_absent_classes(_fit_at_once(some, penalty * share), some)
-    return _with_absent_classes(refined(start, some, rows, penalty), rows)
+    zero = np.zeros((rows.members * rows.classes, rows.classes))
+    start = refined({"matrix": zero, "bias": np.zeros(rows.classes)}, some, some, penalty * share)
+    if some is rows:
+        return start
+    return refined(_with_absent_classes(start, some), some, rows, penalty)
 
 
-def _fit_at_once(rows: MetaRows, penalty: float) -> Arrays:
+def _by_newton(rows: MetaRows, penalty: float) -> Arrays:
     flat, present = flattened(rows.logs), np.unique(rows.labels)
     matrix = np.zeros((flat.shape[1], rows.classes))
     bias = np.full(rows.classes, -np.inf)
     if len(present) > 1:
         model = LogisticRegression(
-            C=1.0 / penalty, solver=_solver(flat.shape[1] * len(present)), max_iter=2000, tol=1e-6
+            C=1.0 / penalty, solver="newton-cholesky", max_iter=2000, tol=1e-6
         )
         model.fit(flat, rows.labels, sample_weight=rows.weights)
         binary = model.coef_.shape[0] == 1
@@ -70,11 +79,6 @@ def _with_absent_classes(arrays: Arrays, rows: MetaRows) -> Arrays:
         level = np.average(scores, weights=rows.weights)
         bias[absent] = level + np.log(0.5 / rows.weights.sum())
     return {"matrix": matrix, "bias": bias}
-
-
-def _solver(coefficients: int) -> str:
-    """Newton's method needs few steps whatever the columns' scale; its Hessian must stay small."""
-    return "newton-cholesky" if coefficients <= NEWTON else "lbfgs"
 
 
 def shares(size: Array) -> Array:

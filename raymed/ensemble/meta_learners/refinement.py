@@ -1,4 +1,4 @@
-"""Multinomial regression over very many rows: a fit to some of them, refined on all, in parts."""
+"""Multinomial regression with many coefficients or very many rows, which are summed in parts."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -7,15 +7,16 @@ from scipy.special import log_softmax, softmax
 from raymed.ensemble.meta_learners.contract import Arrays
 from raymed.ensemble.meta_learners.rows import Array, Labels, MetaRows, flattened
 
-NEAR = 1e-3
+NEAR = 1e-4
 """How near the optimum the refinement ends, in standard errors of a coefficient."""
 
 
 def refined(start: Arrays, some: MetaRows, rows: MetaRows, penalty: float) -> Arrays:
-    """Minimise log loss + penalty / 2 |matrix|^2 over all rows, from a fit to some of them.
+    """Minimise log loss + penalty / 2 |matrix|^2 over rows, from a start that is finite.
 
-    L-BFGS in coordinates in which each class's block of the Hessian, estimated on `some`, is the
-    identity: tens of passes over the rows do. Classes without a row get a bias of -infinity.
+    L-BFGS in coordinates in which each class's block of the Hessian, estimated at the start on
+    `some` rows, is the identity: members' log-probabilities are so alike that it takes thousands of
+    steps without. Classes without a row get a bias of -infinity.
     """
     present = np.unique(rows.labels)
     # Two classes share one vector of coefficients in `Logistic`, which is penalised once.
@@ -27,7 +28,8 @@ def refined(start: Arrays, some: MetaRows, rows: MetaRows, penalty: float) -> Ar
     roots = np.linalg.inv(np.linalg.cholesky(blocks))
 
     def placed(steps: Array) -> Array:
-        return first + np.einsum("cij,ci->jc", roots, steps.reshape(len(present), -1))
+        back = np.einsum("cij,ci->jc", roots, steps.reshape(len(present), -1))
+        return np.asarray(first + back)
 
     def loss(steps: Array) -> tuple[float, Array]:
         weights = placed(steps)
@@ -38,8 +40,13 @@ def refined(start: Arrays, some: MetaRows, rows: MetaRows, penalty: float) -> Ar
             value, slope = value + part_value, slope + part_slope
         return value, np.einsum("cij,jc->ci", roots, slope).ravel()
 
-    options = {"gtol": NEAR, "ftol": 0.0, "maxcor": 30}
-    found = minimize(loss, np.zeros(first.size), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        loss,
+        np.zeros(first.size),
+        jac=True,
+        method="L-BFGS-B",
+        options={"gtol": NEAR, "ftol": 0.0, "maxcor": 30},
+    )
     weights = placed(found.x)
     matrix, bias = np.zeros(start["matrix"].shape), np.full(rows.classes, -np.inf)
     matrix[:, present], bias[present] = weights[:-1], weights[-1]

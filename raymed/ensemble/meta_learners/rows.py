@@ -20,6 +20,7 @@ Patients = npt.NDArray[np.object_]
 FLOOR = 1e-6
 """No probability that enters a logarithm is taken for less."""
 TINY = 1e-300
+"""Nor what is divided by, or taken the logarithm of, after sums."""
 PART = 8192
 """So many rows at a time become float64: what is made of all at once is small."""
 
