@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional
 
 from raymed.errors import InputError
 from raymed.models.classifier import Classifier
@@ -23,14 +22,14 @@ def saliency_maps(
 ) -> npt.NDArray[np.float32]:
     """Show what in images float [n, 1 or 3, h, w] in 0..1 speaks for `classes` int64 [n].
 
-    Returns float32 [n, h, w] in 0..1, each map over its own largest value; all zeros where nothing
-    speaks for the class. It is gradient times activation of the last features that have places,
-    summed over channels, what speaks against the class left out: HiResCAM (Draelos and Carin 2020,
-    arXiv 2011.08891). Where a mean follows, as in most CNNs and in hybrids, that is Grad-CAM
-    (Selvaraju et al. 2017, arXiv 1610.02391); elsewhere Grad-CAM would spread a gradient to places
-    that the model takes nothing from. A Transformer that reads its class token is asked before its
-    last attention, as after it the other tokens count no more. The model stays as it was. Raises
-    `NoMapError` where the features have no places.
+    Returns float32 [n, h', w'] in 0..1 on the grid of the features, each map over its own largest
+    value; all zeros where nothing speaks for the class. It is gradient times activation of the last
+    features that have places, summed over channels, what speaks against the class left out:
+    HiResCAM (Draelos and Carin 2020, arXiv 2011.08891). Where a mean follows, as in most CNNs and
+    in hybrids, that is Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391); elsewhere Grad-CAM would
+    spread a gradient to places that the model takes nothing from. A Transformer that reads its
+    class token is asked before its last attention, as after it the other tokens count no more. The
+    model stays as it was. Raises `NoMapError` where the features have no places.
     """
     from captum.attr import LayerGradientXActivation  # brings matplotlib: only those who draw wait
 
@@ -41,9 +40,7 @@ def saliency_maps(
     places = _by_place(found, model.backbone).clamp(min=0)
     largest = places.amax((1, 2), keepdim=True)
     maps = places / largest.where(largest > 0, 1)
-    size = (images.shape[-2], images.shape[-1])
-    shown = functional.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)
-    return shown[:, 0].detach().cpu().numpy().astype(np.float32)
+    return maps.detach().cpu().numpy().astype(np.float32)
 
 
 class _Opened(nn.Module):

@@ -63,7 +63,7 @@ _COLUMNS = pa.schema(
             ),
         ),
         ("image", pa.binary()),  # PNG
-        ("saliency", pa.binary()),  # PNG, grey: 0 nothing, 255 the most; null without a map
+        ("saliency", pa.binary()),  # PNG of the grid: 0 nothing, 255 the most; or null
     ]
 )
 
@@ -144,7 +144,7 @@ class _Look:
         return [done["files"][f"{done['attempt']}/{FINAL}"] for done in facts]
 
     def maps(self) -> Generator[Event, None, dict[int, Pixels]]:
-        """Draw each case's map, uint8 [h, w], by its place."""
+        """Draw each case's map, uint8 [h', w'] on the features' grid, by its place."""
         place, drawn = torch.device(self.device), dict[int, Pixels]()
         model = build_classifier(self.member.recipe, self.class_count, pretrained=False).to(place)
         for fold in np.unique(self.folds):

@@ -41,6 +41,7 @@ class Gallery:
 
     member: str
     fault: str
+    grid: tuple[int, int]  # places of a map, across and down; none with a fault
     cards: Mapping[str, Mapping[bool, Sequence[Card]]]  # by split, then by whether it is right
 
 
@@ -51,15 +52,19 @@ def read_gallery(run: RunFolder) -> Gallery | None:
     table = pq.read_table(run.gallery_file)
     facts = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     cards: dict[str, dict[bool, list[Card]]] = {}
+    grid = (0, 0)
     for stored in table.to_pylist():
+        if stored["saliency"] is not None:
+            grid = _opened(stored["saliency"]).size
         split = cards.setdefault(stored.pop("split"), {False: [], True: []})
         split[stored.pop("right")].append(_card(**stored))
-    return Gallery(facts["member"], facts["fault"], cards)
+    return Gallery(facts["member"], facts["fault"], grid, cards)
 
 
 def coloured(image: Image.Image, saliency: Image.Image) -> Image.Image:
-    """Lay colours over an image, the more opaque the more a place counts; sizes must agree."""
-    share = np.asarray(saliency, dtype=np.float64) / 255
+    """Lay colours over an image, the more opaque the more a place of the map's grid counts."""
+    smooth = saliency.resize(image.size, Image.Resampling.BILINEAR)
+    share = np.asarray(smooth, dtype=np.float64) / 255
     places = np.linspace(0, 1, len(COLOURS))
     colour = np.stack([np.interp(share, places, channel) for channel in COLOURS.T], axis=-1)
     opacity = OPACITY * share[..., np.newaxis]
@@ -68,11 +73,13 @@ def coloured(image: Image.Image, saliency: Image.Image) -> Image.Image:
 
 
 def _card(image: bytes, saliency: bytes | None, **facts: Any) -> Card:
-    plain = Image.open(io.BytesIO(image))
-    overlay = None
-    if saliency is not None:
-        overlay = _data_uri(coloured(plain, Image.open(io.BytesIO(saliency))))
+    plain = _opened(image)
+    overlay = None if saliency is None else _data_uri(coloured(plain, _opened(saliency)))
     return Card(**facts, side=plain.size, image=_data_uri(plain), overlay=overlay)
+
+
+def _opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
 
 
 def _data_uri(image: Image.Image) -> str:

@@ -61,11 +61,13 @@ def images(channels: int = 1, size: int = 64) -> torch.Tensor:
 def test_every_family_gives_a_map_an_image_grey_or_in_colour(model: str, channels: int) -> None:
     maps = saliency_maps(build(model), images(channels), CLASSES)
 
-    assert maps.shape == (3, 64, 64)
+    side = maps.shape[1]
+    assert maps.shape == (3, side, side)
+    assert side > 1
     assert maps.dtype == np.float32
     assert maps.min() >= 0
     assert maps.max() <= 1
-    assert (maps.max(axis=(1, 2)) > 0.3).any()  # not all of them empty
+    assert 1 in maps.max(axis=(1, 2))  # not all of them are empty
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -86,9 +88,7 @@ def test_where_a_mean_follows_the_map_it_is_grad_cam(model: str, layer: str) -> 
     classifier = build(model, 128)  # a map of 4 x 4
     oracle = LayerGradCam(classifier, classifier.backbone.get_submodule(layer))
     expected = oracle.attribute(images(size=128), target=CLASSES, relu_attributions=True)
-    expected = functional.interpolate(
-        expected / expected.amax((2, 3), keepdim=True).clamp(min=1e-12), (128, 128), mode="bilinear"
-    )
+    expected = expected / expected.amax((2, 3), keepdim=True).clamp(min=1e-12)
 
     maps = saliency_maps(classifier, images(size=128), CLASSES)
 
@@ -115,10 +115,8 @@ def test_a_model_that_takes_one_quadrant_has_its_map_there() -> None:
 
     maps = saliency_maps(model, images(), CLASSES)
 
-    inside = maps[:, :32, :32].sum(axis=(1, 2)) / maps.sum(axis=(1, 2))
-    assert (inside > 0.85).all()  # the rest is what interpolation carries over the border
-    assert (maps[:, 36:, :] == 0).all()
-    assert (maps[:, :, 36:] == 0).all()
+    assert (maps[:, :4, :4] > 0).all()  # of 8 x 8 places
+    assert maps.sum() == maps[:, :4, :4].sum()
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_vit", "hybrid/test_resnet"])

@@ -104,6 +104,7 @@ def test_the_model_that_looks_never_saw_the_patient(
         asked = torch.tensor([manifest.classes.index(row["predicted"])])
         expected = saliency_maps(model, as_images(pixels[[place]], torch.device("cpu")), asked)[0]
         stored = np.asarray(Image.open(io.BytesIO(row["saliency"])))
+        assert stored.shape == expected.shape
         np.testing.assert_allclose(stored / 255, expected, atol=0.01)
 
 

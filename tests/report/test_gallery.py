@@ -39,7 +39,7 @@ def _case(split: str, right: bool, patient: str, colour: bool, with_map: bool) -
         **said,
         "members": [{"name": "probe-lite0", **said}, {"name": "tuned-lite0", **said}],
         "image": _png(rng.integers(0, 256, side, dtype=np.uint8)),
-        "saliency": _png(rng.integers(0, 256, (24, 24), dtype=np.uint8)) if with_map else None,
+        "saliency": _png(rng.integers(0, 256, (2, 3), dtype=np.uint8)) if with_map else None,
     }
 
 
@@ -94,6 +94,7 @@ def test_it_says_whose_images_it_holds_and_that_a_map_is_no_evidence(drawn: Make
 
     assert "This section holds images and ids of patients" in section
     assert "A saliency map is an illustration, not evidence" in section
+    assert "in no more than 3&nbsp;×&nbsp;2 places" in section
     assert "arXiv 1810.03292" in section
     assert "never saw the patient" in section
 
