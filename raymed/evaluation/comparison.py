@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from raymed.data.predictions import Level
 from raymed.errors import InputError, did_you_mean, some
 from raymed.evaluation.bootstrap import bootstrap
 from raymed.evaluation.estimates import Estimate, estimate
 from raymed.evaluation.figures import Figure, classes_with_patients, headline_figures
 from raymed.evaluation.permutation import permutation_p_value
 from raymed.evaluation.rows import Rows
-from raymed.evaluation.scoring import Level, rows_at_level
+from raymed.evaluation.scoring import rows_at_level
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
+from raymed.data.predictions import Level
 from raymed.evaluation.estimates import Estimate
 from raymed.evaluation.figures import Figure, classes_with_patients, headline_figures
 from raymed.evaluation.rows import Rows
-from raymed.evaluation.scoring import Level, estimate_figures, rows_at_level
+from raymed.evaluation.scoring import estimate_figures, rows_at_level
 
 TOLD = ("log_loss", "auroc", "accuracy", "balanced_accuracy", "binary_auroc")
 

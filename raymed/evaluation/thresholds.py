@@ -8,11 +8,12 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
+from raymed.data.predictions import Level
 from raymed.evaluation import metrics
 from raymed.evaluation.bootstrap import bootstrap
 from raymed.evaluation.estimates import Estimate, Support, estimate
 from raymed.evaluation.rows import FloatArray, StrArray, read_rows
-from raymed.evaluation.scoring import Level, rows_at_level
+from raymed.evaluation.scoring import rows_at_level
 
 HALF = 0.5
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from raymed.data.predictions import Level
 from raymed.ensemble import OofTable
 from raymed.ensemble.conformal import Conformal, cross_fitted_sets, fit_conformal
 from raymed.evaluation import (
@@ -22,7 +23,14 @@ from raymed.evaluation import (
 from raymed.evaluation.diversity import MOST_PATTERNS
 from raymed.pipeline.cases import choose_cases
 from raymed.pipeline.members import Member
-from raymed.pipeline.scorer import Labels, Level, Patients, Probabilities, Scorer
+from raymed.pipeline.scorer import (
+    ByLevel,
+    Labels,
+    Patients,
+    Probabilities,
+    Scorer,
+    alike,
+)
 
 POINTS = 200
 """Of an abstention curve, at most."""
@@ -41,18 +49,19 @@ class Leveled:
     def of(
         cls,
         level: Level,
-        probabilities: Probabilities,
+        probabilities: ByLevel,
         labels: Labels,
         patients: Patients,
         folds: Mapping[str, int],
     ) -> "Leveled":
         """Take images as they are, or average those of a patient."""
+        rows = probabilities[level]
         if level == "patient":
-            people = to_patient_level(probabilities, labels, patients)
-            probabilities, labels = people.probabilities, people.labels
+            people = to_patient_level(rows, labels, patients)
+            rows, labels = people.probabilities, people.labels
             patients = people.patients.astype(object)
         fold = np.array([folds.get(str(each), -1) for each in patients], dtype=np.int16)
-        return cls(probabilities, labels, patients, fold)
+        return cls(rows, labels, patients, fold)
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,8 @@ class Analysis:
 
     scorer: Scorer
     oof: OofTable
-    stacked: Probabilities
-    on_test: Probabilities | None
+    stacked: ByLevel
+    on_test: ByLevel | None
 
     def conformal(self) -> dict[str, Conformal]:
         """Calibrate the sets of each level on all cross-fitted rows: what predicts uses these."""
@@ -112,7 +121,7 @@ class Analysis:
     def _diversity(self, level: Level, members: Sequence[Member]) -> dict[str, Any]:
         names = [member.name for member in members]
         own = softmax(self.oof.logits.astype(np.float64), axis=2)
-        each = [self._at(level, own[:, place]) for place in range(len(names))]
+        each = [self._at(level, alike(own[:, place])) for place in range(len(names))]
         labels = each[0].labels
         predicted = np.stack([rows.probabilities.argmax(axis=1) for rows in each], axis=1)
         stack = self._out_of_fold(level).probabilities.argmax(axis=1)
@@ -131,7 +140,7 @@ class Analysis:
     def _out_of_fold(self, level: Level) -> Leveled:
         return self._at(level, self.stacked)
 
-    def _at(self, level: Level, probabilities: Probabilities) -> Leveled:
+    def _at(self, level: Level, probabilities: ByLevel) -> Leveled:
         patients = self.oof.patients
         folds = dict(zip(patients.astype(str), self.oof.fold.tolist(), strict=True))
         return Leveled.of(level, probabilities, self.oof.labels, patients, folds)

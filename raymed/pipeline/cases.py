@@ -15,15 +15,15 @@ from raymed.data.samples import SampleColumns
 from raymed.ensemble import OofTable
 from raymed.evaluation import Case, surest_cases
 from raymed.pipeline.members import Member, member_table
-from raymed.pipeline.scorer import Probabilities, Scorer
+from raymed.pipeline.scorer import ByLevel, Probabilities, Scorer
 
 
 def choose_cases(
     scorer: Scorer,
     members: Sequence[Member],
     oof: OofTable,
-    stacked: Probabilities,
-    on_test: Probabilities | None,
+    stacked: ByLevel,
+    on_test: ByLevel | None,
 ) -> list[dict[str, Any]]:
     """Choose the cases of each split, JSON-ready; none where the experiment wants none.
 
@@ -34,11 +34,18 @@ def choose_cases(
     if not most:
         return []
     samples = SampleColumns.of(prepared.manifest, prepared.folds)
-    splits = [_Split("oof", np.flatnonzero(samples.fold != TEST), stacked, oof.logits[np.newaxis])]
+    splits = [
+        _Split(
+            "oof",
+            np.flatnonzero(samples.fold != TEST),
+            stacked[scorer.highest],
+            oof.logits[np.newaxis],
+        )
+    ]
     if on_test is not None:
         rows = samples.test_rows()
         logits = [_logits_on_test(member, len(rows)) for member in members]
-        splits.append(_Split("test", rows, on_test, np.stack(logits, axis=2)))
+        splits.append(_Split("test", rows, on_test[scorer.highest], np.stack(logits, axis=2)))
     names = [member.name for member in members]
     return [
         split.describe(case, samples, names, prepared.manifest.classes)

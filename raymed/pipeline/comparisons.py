@@ -46,7 +46,9 @@ def compare_members(
     ]
     best = min(losses, key=losses.__getitem__)
     title = f"stack ({stack.kind}) against its best member '{best}'"
-    rows.append(row(title, stack.probabilities, own[best], "negative: the stack is better"))
+    rows.append(
+        row(title, stack.probabilities[scorer.highest], own[best], "negative: the stack is better")
+    )
     adjusted = holm([each["difference"]["p"] for each in rows])
     return [each | {"p_holm": p} for each, p in zip(rows, adjusted, strict=True)]
 

@@ -75,16 +75,15 @@ def _splits(analysis: Analysis, members: Sequence[Member]) -> tuple[str, dict[st
     losses = [scorer.log_loss(each, oof.labels, oof.patients) for each in own]
     best = int(np.argmin(losses))
     splits: dict[str, _Split | None] = {
-        "oof": _Split(oof.labels, oof.patients, analysis.stacked, own[best]),
+        "oof": _Split(oof.labels, oof.patients, analysis.stacked[scorer.highest], own[best]),
         "test": None,
     }
     on_test = member_on_test(members[best], scorer.prepared)
     if analysis.on_test is not None and on_test is not None:
         manifest = scorer.prepared.manifest
         test = manifest.is_test
-        splits["test"] = _Split(
-            manifest.labels[test], manifest.patients[test], analysis.on_test, on_test
-        )
+        stack = analysis.on_test[scorer.highest]
+        splits["test"] = _Split(manifest.labels[test], manifest.patients[test], stack, on_test)
     return members[best].name, splits
 
 

@@ -11,7 +11,7 @@ from raymed.errors import InputError
 from raymed.evaluation import class_prior
 from raymed.pipeline.analysis import Leveled, score_coverage
 from raymed.pipeline.predictions import Predicted
-from raymed.pipeline.scorer import Probabilities, Scorer, thresholds_of
+from raymed.pipeline.scorer import ByLevel, Scorer, alike, thresholds_of
 
 PRIOR = "class prior"
 Row = Mapping[str, Any]
@@ -48,8 +48,11 @@ def score_external(
     labels, patients = trained_on.labels[train], trained_on.patients[train]
     prior = class_prior(labels, len(trained_on.classes), patients)
     probabilities = {
-        ("prior", PRIOR): np.tile(prior, (len(manifest.table), 1)),
-        **{("member", name): member_probabilities(own) for name, own in predicted.members.items()},
+        ("prior", PRIOR): alike(np.tile(prior, (len(manifest.table), 1))),
+        **{
+            ("member", name): alike(member_probabilities(own))
+            for name, own in predicted.members.items()
+        },
         ("meta-learner", stack.meta_learner.kind): predicted.stack,
     }
     return {
@@ -65,7 +68,7 @@ def score_external(
     }
 
 
-def _row(scorer: Scorer, row: Row, probabilities: Probabilities) -> dict[str, Any]:
+def _row(scorer: Scorer, row: Row, probabilities: ByLevel) -> dict[str, Any]:
     """Score a row of the run on the external samples, at the thresholds it has."""
     facts = {key: value for key, value in row.items() if key not in ("oof", "test")}
     manifest = scorer.prepared.manifest
@@ -77,7 +80,7 @@ def _out_of_fold(row: Row) -> dict[str, Any]:
     return {level: scores["metrics"] for level, scores in row["oof"].items()}
 
 
-def _coverage(scorer: Scorer, stack: Stack, probabilities: Probabilities) -> dict[str, Any]:
+def _coverage(scorer: Scorer, stack: Stack, probabilities: ByLevel) -> dict[str, Any]:
     manifest = scorer.prepared.manifest
     found: dict[str, Any] = {}
     for level in scorer.levels:
@@ -93,7 +96,7 @@ def _coverage(scorer: Scorer, stack: Stack, probabilities: Probabilities) -> dic
 def _comparison(
     scorer: Scorer,
     rows: Rows,
-    probabilities: Mapping[tuple[str, str], Probabilities],
+    probabilities: Mapping[tuple[str, str], ByLevel],
 ) -> dict[str, Any]:
     """Compare the stack with the member that was best out of fold, patient by patient."""
     manifest = scorer.prepared.manifest
@@ -104,13 +107,12 @@ def _comparison(
 
     best = min((key for key in rows if key[0] == "member"), key=loss_out_of_fold)
     *_, stack = rows
-    difference = scorer.difference(
-        probabilities[stack], probabilities[best], manifest.labels, manifest.patients
-    )
+    ours, rival = (probabilities[each][scorer.highest] for each in (stack, best))
+    difference = scorer.difference(ours, rival, manifest.labels, manifest.patients)
     return {
         "title": f"stack ({stack[1]}) against '{best[1]}', its best member out of fold",
         "metric": "log_loss",
-        "level": scorer.levels[-1],
+        "level": scorer.highest,
         "meaning": "negative: the stack is better",
         "difference": vars(difference),
     }

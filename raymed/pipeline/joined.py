@@ -19,6 +19,7 @@ from raymed.ensemble import (
 from raymed.pipeline.contenders import Contender, Milliseconds, Predicted, training_seconds
 from raymed.pipeline.members import Member
 from raymed.pipeline.repeats import Repeat
+from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.scores import member_on_test, stack_on_test
 
 MEAN, STACK = "mean", "stack"
@@ -49,6 +50,7 @@ class Joined:
 def join_repeat(repeat: Repeat) -> Joined:
     """Fit and cross-fit what joins the members of one repeat."""
     oof, members = repeat.oof(repeat.members), tuple(repeat.members.values())
+    level = Scorer(repeat.experiment, repeat.prepared).highest
     wish = repeat.experiment.ensemble
     settings = Settings(wish.penalty, wish.calibration, repeat.experiment.seed)
     kinds = dict.fromkeys([*wish.meta_learners, MEAN])
@@ -60,17 +62,21 @@ def join_repeat(repeat: Repeat) -> Joined:
         for name, kind in names.items()
     }
     rows = MetaRows.of(oof.logits, oof.labels, oof.patients)
-    losses = [rows.loss(rows.logs[:, place]) for place in range(rows.members)]
-    best = members[int(np.argmin(losses))]
+    best = members[int(np.argmin(rows.member_losses))]
+    on_test = {
+        name: stack_on_test(learner, members, repeat.prepared) for name, learner in learners.items()
+    }
     return Joined(
         members,
         best,
         learners,
-        Predicted(cross_fit_single(oof).probabilities, member_on_test(best, repeat.prepared)),
+        Predicted(
+            cross_fit_single(oof).probabilities[level], member_on_test(best, repeat.prepared)
+        ),
         {
             name: Predicted(
-                crossed[kind].probabilities,
-                stack_on_test(learners[name], members, repeat.prepared),
+                crossed[kind].probabilities[level],
+                None if (found := on_test[name]) is None else found[level],
             )
             for name, kind in names.items()
         },

@@ -20,6 +20,7 @@ from raymed.ensemble import predict_folds
 from raymed.files import digest, whole_file
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.prepare import decode
+from raymed.pipeline.scorer import ByLevel, Probabilities
 from raymed.predict import StackPredictor
 from raymed.predict.member import (
     Logits,
@@ -29,19 +30,18 @@ from raymed.predict.member import (
     room_for_logits,
 )
 
-Probabilities = npt.NDArray[np.float64]
 _ABOUT = b"about"
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was predicted: logits of each member, and probabilities [samples, classes] of the stack.
+    """What was predicted: logits of each member, and the stack's probabilities.
 
     Members come in the stack's order, by name; logits are [folds, samples, classes].
     """
 
     members: Mapping[str, Logits]
-    stack: Probabilities
+    stack: ByLevel
 
 
 def member_contents(predictor: StackPredictor) -> dict[str, str]:
@@ -77,7 +77,7 @@ def predict_external(
     members = {name: stored[about] for about, name in names.items()}
     joined = np.stack(list(members.values()), axis=2)
     combined = predict_folds(predictor.stack.meta_learner, joined)
-    _write(file, manifest, names, stored, combined)
+    _write(file, manifest, names, stored, combined["image"])
     return Predicted(members, combined)
 
 

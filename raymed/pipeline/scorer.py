@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from raymed.config import Experiment
-from raymed.data.predictions import Level
+from raymed.data.predictions import LEVELS, Level
 from raymed.ensemble import OofTable
 from raymed.evaluation import (
     Difference,
@@ -30,6 +30,8 @@ from raymed.pipeline.prepare import Prepared
 Labels = npt.NDArray[np.int64]
 Patients = npt.NDArray[np.object_]
 Probabilities = npt.NDArray[np.float64]
+ByLevel = Mapping[Level, Probabilities]
+"""Probabilities [images, classes]: for `image` each by itself, for `patient` to be averaged."""
 
 
 OPERATING_POINT = "thresholds"
@@ -37,6 +39,11 @@ OPERATING_POINT = "thresholds"
 
 Thresholds = Mapping[str, Mapping[Level, npt.ArrayLike]]
 """By the suffix of their figures and by level: one threshold, or one a row."""
+
+
+def alike(probabilities: Probabilities) -> ByLevel:
+    """Take the same for both levels: only a stack is calibrated for each."""
+    return dict.fromkeys(LEVELS, probabilities)
 
 
 def thresholds_of(row: Mapping[str, Any]) -> Thresholds:
@@ -60,9 +67,12 @@ class Scorer:
         """Patient level exists only where patients are declared."""
         return ("image", "patient") if self.prepared.manifest.patients_declared else ("image",)
 
-    def row(
-        self, oof: OofTable, on_oof: Probabilities, on_test: Probabilities | None
-    ) -> dict[str, Any]:
+    @property
+    def highest(self) -> Level:
+        """The level that headline figures are of."""
+        return self.levels[-1]
+
+    def row(self, oof: OofTable, on_oof: ByLevel, on_test: ByLevel | None) -> dict[str, Any]:
         """Score one row of the summary, a `Scores` a split and level, JSON-ready.
 
         With a binary question comes the threshold of each level, chosen on the OOF rows alone:
@@ -82,7 +92,7 @@ class Scorer:
 
     def by_level(
         self,
-        probabilities: Probabilities,
+        probabilities: ByLevel,
         labels: Labels,
         patients: Patients,
         thresholds: Thresholds,
@@ -90,8 +100,8 @@ class Scorer:
         """Score rows at every level, JSON-ready; the binary question at the given thresholds."""
         found: dict[str, Any] = {}
         for level in self.levels:
-            scores = self._scores(probabilities, labels, patients, level)
-            asked = self._ask(probabilities, labels, patients, level)
+            scores = self._scores(probabilities[level], labels, patients, level)
+            asked = self._ask(probabilities[level], labels, patients, level)
             if asked is not None:
                 at = {suffix: each[level] for suffix, each in thresholds.items() if level in each}
                 scores = self._at(scores, asked, at)
@@ -99,7 +109,7 @@ class Scorer:
         return found
 
     def _operating_points(
-        self, on_oof: Probabilities, oof: OofTable
+        self, on_oof: ByLevel, oof: OofTable
     ) -> tuple[dict[str, dict[Level, float]], dict[str, dict[Level, Probabilities]]]:
         """Choose thresholds on all OOF rows, and for each fold on the other folds' rows."""
         folds = dict(zip(oof.patients.astype(str), oof.fold.tolist(), strict=True))
@@ -111,7 +121,7 @@ class Scorer:
         chosen: dict[str, dict[Level, float]] = {}
         cross_fitted: dict[str, dict[Level, Probabilities]] = {}
         for level in self.levels:
-            asked = self._ask(on_oof, oof.labels, oof.patients, level)
+            asked = self._ask(on_oof[level], oof.labels, oof.patients, level)
             if asked is None:
                 continue
             for suffix, choose in choosers.items():
@@ -174,7 +184,7 @@ class Scorer:
         data = self.experiment.data
         return Terms(
             self.prepared.manifest.classes,
-            level=self.levels[-1],
+            level=self.highest,
             folds=self.prepared.folds.count,
             positive=data.binary.positive if data.binary else None,
             draws=self.experiment.evaluate.draws,
@@ -188,7 +198,7 @@ class Scorer:
             labels,
             patients,
             self.prepared.manifest.classes,
-            level=self.levels[-1],
+            level=self.highest,
             folds=self.prepared.folds.count,
             draws=0,
         )
@@ -204,7 +214,7 @@ class Scorer:
             labels,
             patients,
             "log_loss",
-            level=self.levels[-1],
+            level=self.highest,
             folds=self.prepared.folds.count,
             draws=self.experiment.evaluate.draws,
             seed=self.experiment.seed,

@@ -27,7 +27,7 @@ from raymed.files import complete
 from raymed.pipeline.comparisons import compare_members
 from raymed.pipeline.members import Member, member_table
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.scorer import Scorer
+from raymed.pipeline.scorer import ByLevel, Scorer, alike
 from raymed.runs import now
 
 _VERSIONS = ("raymed", "torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
@@ -80,8 +80,8 @@ def score_run(
 
 def _prior_row(scorer: Scorer, oof: OofTable, test: npt.NDArray[np.bool_]) -> dict[str, Any]:
     prior = class_prior(oof.labels, oof.classes, oof.patients)
-    on_test = np.tile(prior, (int(test.sum()), 1)) if test.any() else None
-    everywhere = np.tile(prior, (len(oof.labels), 1))
+    on_test = alike(np.tile(prior, (int(test.sum()), 1))) if test.any() else None
+    everywhere = alike(np.tile(prior, (len(oof.labels), 1)))
     return {"name": "class prior", "kind": "prior", **scorer.row(oof, everywhere, on_test)}
 
 
@@ -101,7 +101,7 @@ def _member_rows(scorer: Scorer, members: Sequence[Member], oof: OofTable) -> li
                 "probe": member.recipe.is_probe,
                 "training_seconds": done.get("seconds"),
                 "left_out": None if kept[place] else "no better than the class prior",
-                **scorer.row(oof, own, on_test),
+                **scorer.row(oof, alike(own), None if on_test is None else alike(on_test)),
             }
         )
     return rows
@@ -123,7 +123,7 @@ def _meta_learner_rows(
             {
                 "name": candidate.kind,
                 "kind": "meta-learner",
-                "temperature": learner.calibration.temperature,
+                "temperatures": {level: learner.temperatures[level] for level in scorer.levels},
                 "weights": dict(zip(names, learner.member_weights.tolist(), strict=True)),
                 "trust": dict(zip(names, learner.trust.tolist(), strict=True)),
                 **scorer.row(oof, candidate.probabilities, on_test),
@@ -142,8 +142,8 @@ def member_on_test(member: Member, prepared: Prepared) -> npt.NDArray[np.float64
 
 def stack_on_test(
     learner: MetaLearner, members: Sequence[Member], prepared: Prepared
-) -> npt.NDArray[np.float64] | None:
-    """Combine the members' predictions of the test split [samples, classes]; None without one."""
+) -> ByLevel | None:
+    """Combine the members' predictions of the test split; None without one."""
     test = prepared.manifest.is_test
     return predict_folds(learner, _test_logits(members, test)) if test.any() else None
 

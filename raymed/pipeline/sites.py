@@ -8,12 +8,13 @@ import numpy as np
 from scipy.special import softmax
 
 from raymed.config import Experiment
+from raymed.data.predictions import Level
 from raymed.data.sites import classes_of_one_site, site_names
 from raymed.ensemble import OofTable, Settings, cross_fit, join_members
 from raymed.evaluation import TwoWays, class_prior, score_sites
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.events import Event, Note, Stage
-from raymed.pipeline.members import Member, Scheme, member_table, plan_members
+from raymed.pipeline.members import Member, Scheme, plan_members
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.stacking import join_oof
@@ -81,17 +82,19 @@ def _scored(
 ) -> dict[str, Any]:
     """Score every row at all sites and at each; JSON-ready."""
     manifest = left_out.prepared.manifest
-    tables = {member.id: member_table(member, "oof") for member, _ in both}
-    by_patient = join_members(tables, manifest, grouped.prepared.folds)
+    files = {member.id: member.oof_file for member, _ in both}
+    by_patient = join_members(files, manifest, grouped.prepared.folds)
     by_site = join_oof(left_out.run, [twin for _, twin in both], left_out.prepared)
-    wish = experiment.ensemble
+    wish, scorer = experiment.ensemble, Scorer(experiment, grouped.prepared)
     settings = Settings(wish.penalty, wish.calibration, experiment.seed)
     rows = [
         _prior(by_site, by_patient),
         *_members([member.name for member, _ in both], by_site, by_patient),
-        *(_stack(kind, by_site, by_patient, settings) for kind in dict.fromkeys([chosen, "mean"])),
+        *(
+            _stack(kind, scorer.highest, by_site, by_patient, settings)
+            for kind in dict.fromkeys([chosen, "mean"])
+        ),
     ]
-    scorer = Scorer(experiment, grouped.prepared)
     sites = manifest.table["site"].to_numpy(dtype=object)[~manifest.is_test]
     scores = score_sites(rows, by_site.labels, by_site.patients, sites, scorer.terms)
     warnings = [
@@ -99,7 +102,7 @@ def _scored(
         for name, site in classes_of_one_site(manifest).items()
     ]
     return {
-        "level": scorer.levels[-1],
+        "level": scorer.highest,
         "chosen": chosen,
         "warnings": warnings,
         "scores": [asdict(each) for each in scores],
@@ -127,9 +130,11 @@ def _members(names: Sequence[str], by_site: OofTable, by_patient: OofTable) -> I
         yield TwoWays(name, "member", left_out, grouped)
 
 
-def _stack(kind: str, by_site: OofTable, by_patient: OofTable, settings: Settings) -> TwoWays:
+def _stack(
+    kind: str, level: Level, by_site: OofTable, by_patient: OofTable, settings: Settings
+) -> TwoWays:
     """Cross-fit by site, and by patient: a site's rows meet a stack that never saw the site."""
     left_out, grouped = (
-        cross_fit(kind, table, settings).probabilities for table in (by_site, by_patient)
+        cross_fit(kind, table, settings).probabilities[level] for table in (by_site, by_patient)
     )
     return TwoWays(kind, "meta-learner", left_out, grouped)

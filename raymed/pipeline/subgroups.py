@@ -10,7 +10,7 @@ import numpy.typing as npt
 from raymed.config import Subgroup
 from raymed.data import Manifest
 from raymed.evaluation import score_subgroups
-from raymed.pipeline.scorer import Probabilities, Scorer
+from raymed.pipeline.scorer import ByLevel, Scorer
 
 
 def said_of_groups(manifest: Manifest, subgroups: Sequence[Subgroup]) -> list[list[str]]:
@@ -19,7 +19,7 @@ def said_of_groups(manifest: Manifest, subgroups: Sequence[Subgroup]) -> list[li
 
 
 def subgroup_facts(
-    scorer: Scorer, stacked: Probabilities, on_test: Probabilities | None
+    scorer: Scorer, stacked: ByLevel, on_test: ByLevel | None
 ) -> list[dict[str, Any]]:
     """Score the stack by each column's groups, at the highest level; JSON-ready.
 
@@ -30,11 +30,11 @@ def subgroup_facts(
     test = manifest.is_test
 
     def scored(
-        subgroup: Subgroup, own: npt.NDArray[np.bool_], probabilities: Probabilities
+        subgroup: Subgroup, own: npt.NDArray[np.bool_], probabilities: ByLevel
     ) -> list[dict[str, Any]]:
         groups = manifest.groups(subgroup)
         found = score_subgroups(
-            probabilities,
+            probabilities[scorer.highest],
             manifest.labels[own],
             manifest.patients[own],
             groups.of_sample[own],
@@ -46,7 +46,7 @@ def subgroup_facts(
     return [
         {
             "column": subgroup.column,
-            "level": scorer.levels[-1],
+            "level": scorer.highest,
             "oof": scored(subgroup, ~test, stacked),
             "test": None if on_test is None else scored(subgroup, test, on_test),
         }

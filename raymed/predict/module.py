@@ -117,7 +117,7 @@ class FittedEnsemble(nn.Module):
             batch = resized(images, size)
             per_member.append(torch.stack([model(batch).float() for model in _each(folds)]))
         logits = torch.stack(per_member, dim=2)  # [folds, b, members, classes]
-        combined = predict_folds(self.meta_learner, logits.cpu().numpy())
+        combined = predict_folds(self.meta_learner, logits.cpu().numpy())["image"]
         return torch.from_numpy(np.log(combined)).to(images.device, images.dtype)
 
     def train(self, mode: bool = True) -> Self:

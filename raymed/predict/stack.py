@@ -69,7 +69,8 @@ class StackPredictor:
         joined, learner = np.stack(logits, axis=2), self.stack.meta_learner
         models = joined.transpose(0, 2, 1, 3).reshape(-1, len(images), joined.shape[3])
         weights = np.tile(learner.member_weights, self.stack.folds)
-        return _Predicted(predict_folds(learner, joined), split_uncertainty(models, weights))
+        found = predict_folds(learner, joined)
+        return _Predicted(found["image"], found["patient"], split_uncertainty(models, weights))
 
     def _member_logits(
         self, member: MemberFolder, images: Sequence[str], scratch: Path
@@ -111,9 +112,10 @@ class StackPredictor:
 
 @dataclass(frozen=True)
 class _Predicted:
-    """Probabilities [rows, classes] and the uncertainty of each row."""
+    """Probabilities [rows, classes], those to average over patients, and each row's uncertainty."""
 
     probabilities: npt.NDArray[np.float64]
+    to_average: npt.NDArray[np.float64]
     uncertainty: Uncertainty
 
     def averaged(self, groups: npt.NDArray[np.int64]) -> "_Predicted":
@@ -124,8 +126,10 @@ class _Predicted:
             return np.bincount(groups, values) / counts
 
         own = self.uncertainty
+        people = np.stack([mean(column) for column in self.to_average.T], axis=1)
         return _Predicted(
-            np.stack([mean(column) for column in self.probabilities.T], axis=1),
+            people,
+            people,
             Uncertainty(mean(own.total), mean(own.expected), mean(own.disagreement)),
         )
 

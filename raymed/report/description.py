@@ -27,8 +27,8 @@ def describe_row(row: Row) -> str:
         parts.append(str(facts["model"]))
     if facts.get("training_seconds") is not None:
         parts.append(f"trained in {duration(facts['training_seconds'])}")
-    if facts.get("temperature") is not None:
-        parts.append(f"temperature {number(facts['temperature'], 2)}")
+    for level, temperature in facts.get("temperatures", {}).items():
+        parts.append(f"temperature {number(temperature, 2)} at {level} level")
     for level, threshold in facts.get("thresholds", {}).items():
         parts.append(f"threshold {number(threshold)} at {level} level")
     return ", ".join(parts)

@@ -187,17 +187,6 @@ class TestEveryKind:
 
         np.testing.assert_allclose(in_parts, at_once, atol=1e-5)
 
-    def test_in_parts_comes_to_the_same_as_at_once(
-        self, toy: Any, kind: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        logits = stacked(toy, 0, 1, 2)
-        at_once = self.fit(toy, kind, logits).probabilities(logits)
-        monkeypatch.setattr("raymed.ensemble.meta_learners.rows.PART", 50)
-
-        in_parts = self.fit(toy, kind, logits).probabilities(logits)
-
-        np.testing.assert_allclose(in_parts, at_once, atol=1e-5)
-
     def test_rows_that_do_not_fit_together_are_refused(self, toy: Any, kind: str) -> None:
         logits, patients = stacked(toy, 1, 2), toy.manifest.patients
         with pytest.raises(InputError, match="180 rows of logits, 179 labels"):

@@ -32,7 +32,9 @@ def test_a_hybrid_is_built_and_predicts_the_test_split_as_the_build_did(
     assert len(rows) == 2 * len(test) == 2 * len(table)
     said = table.filter(like="probability_").to_numpy()
     temperature = next(
-        row["temperature"] for row in built.metrics["rows"] if row["kind"] == "meta-learner"
+        row["temperatures"]["image"]
+        for row in built.metrics["rows"]
+        if row["kind"] == "meta-learner"
     )
     logits = np.stack(rows["logits"].to_list()).reshape(2, len(test), -1)
     raised = np.exp(logits)

@@ -86,7 +86,14 @@ def _rows(skill: float, patients: int, declared: bool, test: bool) -> list[dict[
         row("class prior", "prior", 0.0),
         *members,
         row("mean", "meta-learner", 0.95 * skill, weights=weights),
-        row("logistic", "meta-learner", skill, weights=weights, trust=trust, temperature=1.2),
+        row(
+            "logistic",
+            "meta-learner",
+            skill,
+            weights=weights,
+            trust=trust,
+            temperatures={"image": 1.2},
+        ),
     ]
 
 

@@ -102,9 +102,11 @@ def fit_meta_learner(
     rows, settings = MetaRows.of(logits, labels, patients), settings or Settings()
     way = KINDS[kind]
     fit = way.fit(rows, settings)
-    calibrations = dict.fromkeys(LEVELS, NONE)
+    calibrations: dict[Level, Calibration] = dict.fromkeys(LEVELS, NONE)
     if len(fit.scores):
         about = fit.scores, fit.rows.labels, fit.rows.weights
-        for level, groups in (("image", None), ("patient", fit.rows.groups)):
-            calibrations[level] = fit_calibration(settings.calibration, *about, groups)
+        calibrations = {
+            "image": fit_calibration(settings.calibration, *about),
+            "patient": fit_calibration(settings.calibration, *about, fit.rows.groups),
+        }
     return MetaLearner(kind, fit.arrays, way.trust(fit.arrays, rows), calibrations)

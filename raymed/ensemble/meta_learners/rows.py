@@ -108,7 +108,7 @@ class MetaRows:
         """Average values [rows, k] over each group [groups, k]; with them the groups' weights."""
         sums = np.stack([np.bincount(self.groups, column) for column in values.T], axis=1)
         counts = np.bincount(self.groups)[:, None]
-        return sums / counts, np.bincount(self.groups, self.weights)
+        return sums / counts, np.asarray(np.bincount(self.groups, self.weights), dtype=np.float64)
 
     @property
     def member_losses(self) -> Array:
