@@ -16,11 +16,10 @@ def test_compare_prints_gains_and_verdicts_that_fit_100_columns(
     said = raymed("compare", config, "compare.techniques=[sam]", "--no-sharpness", "--run", run)
 
     assert said.code == 0, said
-    lines = said.out.splitlines()
-    table = [line for line in lines if "SAM" in line or "AdamW" in line]
+    table = [line for line in said.out.splitlines() if line.startswith(("SAM ", "AdamW "))]
     assert len(table) == 2
     assert "no difference could be shown" in table[1]
-    assert max(len(line) for line in lines if str(run) not in line) <= 100
+    assert max(len(line) for line in table) <= 100
     assert f"html: {run.resolve() / 'comparison' / 'comparison.html'}" in said.out
     assert (run / "comparison" / "comparison.csv").is_file()
     assert not (run / "stack").exists()
