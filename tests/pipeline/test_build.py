@@ -100,7 +100,7 @@ def test_the_stacks_own_figures_are_cross_fitted(built: Built, make: Any) -> Non
         if row["kind"] == "meta-learner":
             candidate = cross_fit(row["name"], oof)
             again = score(
-                candidate.probabilities,
+                candidate.probabilities["patient"],
                 oof.labels,
                 oof.patients,
                 manifest.classes,

@@ -189,6 +189,7 @@ def test_stopped_between_two_folds_it_continues_and_says_the_same(
     assert rows_of(found)["SAM"]["sharpness"] is None
 
 
+@pytest.mark.slow
 def test_further_seeds_have_folds_of_their_own_and_the_same_test_split(
     make: Make, compared: Compared, again: Path
 ) -> None:
@@ -227,6 +228,7 @@ def test_members_that_were_trained_without_each_site_bring_their_accuracy_there(
     assert right / patients.sum() == pytest.approx(rows["SAM"]["oof"]["accuracy"]["value"])
 
 
+@pytest.mark.slow
 def test_where_every_variant_fails_that_is_said_with_the_reasons(
     make: Make, tmp_path: Path
 ) -> None:

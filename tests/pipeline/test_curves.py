@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from raymed.config import parse_experiment
@@ -16,7 +15,7 @@ from raymed.pipeline.build import Built
 from raymed.pipeline.curves import POINTS, curve_facts
 from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.scorer import Scorer
+from raymed.pipeline.scorer import Scorer, alike
 from raymed.runs import RunFolder
 
 CLASSES = ("well", "early", "late")
@@ -71,7 +70,6 @@ def analysis(tmp_path: Path) -> Analysis:
     shares = np.random.default_rng(0).dirichlet(np.ones(3), size=PATIENTS) + np.eye(3)[labels]
     stacked = shares / shares.sum(axis=1, keepdims=True)
     oof = OofTable(
-        table=pa.table({}),
         members=("cnn",),
         logits=np.log(stacked)[:, np.newaxis].astype(np.float32),
         labels=manifest.labels,
@@ -79,7 +77,7 @@ def analysis(tmp_path: Path) -> Analysis:
         fold=fold,
     )
     scorer = Scorer(experiment, Prepared(manifest, Folds(ids, ids, fold)))
-    return Analysis(scorer, oof, stacked, None)
+    return Analysis(scorer, oof, alike(stacked), None)
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ def test_a_binary_question_comes_first_with_its_threshold_on_the_curve(
 
     assert (binary["title"], binary["binary"]) == ("early or late", True)
     assert [other["title"] for other in others] == list(CLASSES)
-    scores = analysis.stacked[:, 1:].sum(axis=1)
+    scores = analysis.stacked["patient"][:, 1:].sum(axis=1)
     said, truth = scores >= binary["threshold"], analysis.oof.labels > 0
     assert binary["oof"]["point"]["sensitivity"] == pytest.approx(said[truth].mean())
     assert binary["oof"]["point"]["false_positive_rate"] == pytest.approx(said[~truth].mean())

@@ -76,9 +76,10 @@ def test_stopped_in_the_middle_and_built_again_gives_the_same_bits(
     [
         pytest.param(False, "workers", id="with its children"),
         pytest.param(True, "workers", id="alone"),
-        pytest.param(True, "train", id="alone, Ray Train", marks=pytest.mark.slow),
+        pytest.param(True, "train", id="alone, Ray Train"),
     ],
 )
+@pytest.mark.slow
 def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
     built: Built,
     config_file: Path,
@@ -130,7 +131,8 @@ def test_a_build_told_to_end_stops_cleanly(
     assert processes_of(process.pid) == []
 
 
-@pytest.mark.parametrize("engine", ["workers", pytest.param("train", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["workers", "train"])
 def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
     built: Built, make: Any, tmp_path: Path, engine: str
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
     assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_a_unit_writes_after_its_driver_died_never_counts(
     built: Built, make: Any, tmp_path: Path
 ) -> None:
@@ -219,6 +222,7 @@ def small_disk(built: Built, tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_that_member_with_that_word_and_harms_nothing(
     make: Any, small_disk: Path, built: Built
 ) -> None:
@@ -237,6 +241,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "full" / "run"
 
 
+@pytest.mark.slow
 def test_a_disk_too_small_for_the_driver_ends_the_build_with_that_word_and_code_3(
     config_file: Path, full_disk: Path
 ) -> None:
@@ -248,6 +253,7 @@ def test_a_disk_too_small_for_the_driver_ends_the_build_with_that_word_and_code_
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.slow
 def test_too_few_members_end_the_build_with_their_reasons(make: Any, tmp_path: Path) -> None:
     experiment = make(
         "recipes={bad: {model: test_vit, optimizer: {clip: null}, phases: [{epochs: 3, lr: 1e30}]}}"

@@ -127,14 +127,12 @@ def test_no_meta_learner_and_no_prior_saw_the_site_that_it_is_scored_on(
     """Fitted here by hand on the other sites' rows, both give the reported log loss."""
     samples, chosen = columns(evaluated.run), evaluated.metrics["chosen"]
     oof = read_oof(evaluated.run.left_out_sites.oof_file)
-    site_of = dict(zip(samples.sample_ids, samples.sites, strict=True))
-    ids = oof.table["sample_id"].to_pylist()[: len(oof.labels)]
-    sites = np.array([site_of[name] for name in ids])
+    sites = samples.sites[samples.fold >= 0]  # rows come in the manifest's order
     for site in ("site_a", "site_b", "site_c"):
         own = sites == site
         rows = oof.logits[~own], oof.labels[~own], oof.patients[~own]
         learner = fit_meta_learner(chosen, *rows, Settings(seed=0))
-        stack = learner.probabilities(oof.logits[own])
+        stack = learner.by_level(oof.logits[own])["patient"]
         prior = class_prior(rows[1], oof.classes, rows[2])
         for name, found in ((chosen, stack), ("class prior", np.tile(prior, (own.sum(), 1)))):
             told = scores_at(evaluated, site, name)["left_out"]["metrics"]["log_loss"]["value"]
@@ -155,15 +153,13 @@ def test_beside_it_stand_the_same_samples_out_of_the_patient_grouped_folds(
                 assert found == pooled[metric]
             apart = [told[way]["metrics"]["log_loss"]["value"] for way in ("left_out", "grouped")]
             assert told["cost"]["value"] == pytest.approx(apart[0] - apart[1])
-    grouped = cross_fit(chosen, read_oof(evaluated.run.oof_file), Settings(seed=0))
-    assert len(grouped.probabilities) == len(read_oof(evaluated.run.oof_file).labels)
 
 
 def test_figures_of_a_group_are_scikit_learns_on_its_samples(
     evaluated: Built, people: dict[str, str]
 ) -> None:
     oof = read_oof(evaluated.run.oof_file)
-    stack = cross_fit(evaluated.metrics["chosen"], oof, Settings(seed=0)).probabilities
+    stack = cross_fit(evaluated.metrics["chosen"], oof, Settings(seed=0)).probabilities["patient"]
     site, age = evaluated.metrics["subgroups"]
     assert (site["column"], age["column"], age["level"]) == ("site", "age", "patient")
     assert [each["group"] for each in age["oof"]] == ["< 50", "50 to < 70", "≥ 70", "unknown"]

@@ -171,6 +171,7 @@ def test_folds_of_a_failed_member_are_left_only_for_the_next_build() -> None:
     assert seconds_left(told, failed_too=True) == pytest.approx(20)
 
 
+@pytest.mark.slow
 def test_a_real_build_is_told_while_it_runs_after_it_stopped_and_when_it_is_complete(
     make: Callable[..., Experiment], tmp_path: Path
 ) -> None:

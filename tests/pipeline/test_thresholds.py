@@ -14,7 +14,7 @@ from raymed.data import Folds, Manifest
 from raymed.ensemble import OofTable
 from raymed.evaluation import ask, choose_threshold
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.scorer import Scorer, thresholds_of
+from raymed.pipeline.scorer import Scorer, alike, thresholds_of
 
 SAMPLES, TRAINING = 90, 60
 
@@ -69,7 +69,9 @@ def _oof(scorer: Scorer) -> OofTable:
 def _row(scorer: Scorer) -> dict[str, Any]:
     labels = np.arange(SAMPLES) // 2 % 2  # the predictions do not follow what a test changes
     probabilities = _probabilities(labels, 0)
-    return scorer.row(_oof(scorer), probabilities[:TRAINING], probabilities[TRAINING:])
+    return scorer.row(
+        _oof(scorer), alike(probabilities[:TRAINING]), alike(probabilities[TRAINING:])
+    )
 
 
 def test_no_test_label_influences_a_threshold_or_an_oof_figure(scorer: Scorer) -> None:
@@ -112,7 +114,7 @@ def test_rows_of_elsewhere_are_scored_at_the_thresholds_of_the_run(scorer: Score
     evaluate = scorer.experiment.evaluate.model_copy(update={"binary": wish})
     scorer = replace(scorer, experiment=scorer.experiment.model_copy(update={"evaluate": evaluate}))
     row, manifest = _row(scorer), scorer.prepared.manifest
-    probabilities = _probabilities(manifest.labels, 0)[TRAINING:]
+    probabilities = alike(_probabilities(manifest.labels, 0)[TRAINING:])
 
     found = scorer.by_level(
         probabilities,
