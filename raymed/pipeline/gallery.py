@@ -162,18 +162,17 @@ class _Look:
 
 
 def who_looks(metrics: Mapping[str, Any], members: Sequence[Member]) -> Member:
-    """Choose who draws the maps: of those with a weight in the stack the best that is no probe.
+    """Choose who draws the maps: the member that weighs most in the stack.
 
-    The best has the least out-of-fold log loss at the highest level; a stack of probes has its best
-    probe look.
+    Of equals it is the one with the least out-of-fold log loss at the highest level.
     """
     kinds = {(row["kind"], row["name"]): row for row in metrics["rows"]}
     weights = kinds["meta-learner", metrics["chosen"]]["weights"]
     level = "patient" if metrics["patients_declared"] else "image"
 
-    def rank(member: Member) -> tuple[bool, bool, float]:
+    def rank(member: Member) -> tuple[float, float]:
         loss = kinds["member", member.name]["oof"][level]["metrics"]["log_loss"]["value"]
-        return weights[member.name] <= 0, member.recipe.is_probe, loss
+        return -weights[member.name], loss
 
     return min(members, key=rank)
 

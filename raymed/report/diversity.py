@@ -5,11 +5,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from raymed.report.figures import BLUE, PageFigure, page_figure, plain
+from raymed.report.figures import BLUE, DARKEST, PageFigure, page_figure, plain
 from raymed.report.wording import number, percent
 
 MOST_PATTERNS = 16
-SCALE = [[0.0, "#FFFFFF"], [1.0, BLUE]]
+SCALE = [[share, f"rgba(0,114,178,{share * DARKEST})"] for share in (0.0, 1.0)]  # blue, see-through
 
 
 def diversity_figures(metrics: Mapping[str, Any]) -> list[PageFigure]:

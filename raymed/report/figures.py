@@ -12,6 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8F98"
+DARKEST = 0.75  # of a cell that holds text, so that this keeps a contrast of 4.5
 MANY = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 

@@ -15,7 +15,7 @@ from raymed.report.checklist import checklists
 from raymed.report.curves import curve_figures
 from raymed.report.diversity import diversity_figures
 from raymed.report.external import ExternalEvaluation, read_external
-from raymed.report.figures import PageFigure
+from raymed.report.figures import DARKEST, PageFigure
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
@@ -30,7 +30,6 @@ from raymed.report.tables import write_tables
 from raymed.report.training import training_figure
 from raymed.runs import RunFolder
 
-DARKEST = 0.75  # of a confusion cell, so that its text keeps a contrast of 4.5
 UNDRAWN = "To export the figures as SVG, run raymed report RUN"
 
 

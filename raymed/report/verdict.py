@@ -125,7 +125,8 @@ def _tiles(stack: Scores, prior: Scores) -> tuple[Tile, ...]:
 def _basis(material: Material) -> str:
     metrics = material.metrics
     members = [row for row in material.rows if row.kind == "member"]
-    used = [row for row in members if not row.facts.get("left_out")]
+    weights = material.chosen.facts.get("weights") or dict.fromkeys((r.name for r in members), 1.0)
+    used = [row for row in members if weights.get(row.name, 0) > 0]
     whose = (
         f"of {count(metrics['patients'], 'patient')}, each patient"
         if material.patients_declared

@@ -120,12 +120,12 @@ def _metrics(losses: dict[str, float], weights: dict[str, float]) -> dict[str, A
 @pytest.mark.parametrize(
     ("weights", "looks"),
     [
-        ({"probe": 0.6, "good": 0.2, "poor": 0.2}, "good"),
-        ({"probe": 0.6, "good": 0.0, "poor": 0.4}, "poor"),
-        ({"probe": 1.0, "good": 0.0, "poor": 0.0}, "probe"),
+        ({"probe": 0.6, "good": 0.2, "poor": 0.2}, "probe"),
+        ({"probe": 0.0, "good": 0.0, "poor": 1.0}, "poor"),
+        ({"probe": 0.2, "good": 0.4, "poor": 0.4}, "good"),
     ],
 )
-def test_of_those_in_the_stack_the_best_that_is_no_probe_looks(
+def test_who_weighs_most_looks_and_of_equals_the_best(
     make: Make, tmp_path: Path, weights: dict[str, float], looks: str
 ) -> None:
     recipes = make().recipes

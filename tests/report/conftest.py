@@ -81,7 +81,8 @@ def _rows(skill: float, patients: int, declared: bool, test: bool) -> list[dict[
         )
         for name, (id_, model, probe, share) in MEMBERS.items()
     ]
-    weights, trust = dict.fromkeys(MEMBERS, 0.5), {name: [0.2, 0.3, 0.5] for name in MEMBERS}
+    weights = {name: 0.5 if share else 0.0 for name, (*_, share) in MEMBERS.items()}
+    trust = {name: [0.2, 0.3, 0.5] for name in MEMBERS}
     return [
         row("class prior", "prior", 0.0),
         *members,
