@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from raymed.evaluation import Difference, holm, paired_difference, score, to_patient_level
-from raymed.pipeline.contenders import Contender
-from raymed.pipeline.repeats import Repeat
+from raymed.pipeline.compare.contenders import Contender
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.scorer import Labels, Patients, Probabilities
 
 METRICS = ("accuracy", "log_loss")

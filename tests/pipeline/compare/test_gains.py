@@ -9,10 +9,10 @@ import pytest
 from raymed.data import Folds, Manifest
 from raymed.evaluation import paired_difference
 from raymed.pipeline.build import Built
-from raymed.pipeline.contenders import Contender, Predicted
-from raymed.pipeline.gains import compare_contenders, pool
+from raymed.pipeline.compare.contenders import Contender, Predicted
+from raymed.pipeline.compare.gains import compare_contenders, pool
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.repeats import Repeat
 from raymed.runs import RunFolder
 
 PRECISE = 1e-9

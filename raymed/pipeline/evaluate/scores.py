@@ -10,7 +10,7 @@ from raymed.ensemble import Stack, member_probabilities
 from raymed.errors import InputError
 from raymed.evaluation import class_prior
 from raymed.pipeline.analysis import Leveled, score_coverage
-from raymed.pipeline.predictions import Predicted
+from raymed.pipeline.evaluate.predictions import Predicted
 from raymed.pipeline.scorer import ByLevel, Scorer, alike, thresholds_of
 
 PRIOR = "class prior"

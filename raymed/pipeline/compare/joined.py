@@ -16,9 +16,9 @@ from raymed.ensemble import (
     cross_fit_single,
     fit_meta_learner,
 )
-from raymed.pipeline.contenders import Contender, Milliseconds, Predicted, training_seconds
+from raymed.pipeline.compare.contenders import Contender, Milliseconds, Predicted, training_seconds
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.members import Member
-from raymed.pipeline.repeats import Repeat
 from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.scores import member_on_test, stack_on_test
 

@@ -10,8 +10,8 @@ from scipy.special import softmax
 
 from raymed.config import Choice, Technique
 from raymed.files import read_json
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.members import Member
-from raymed.pipeline.repeats import Repeat
 from raymed.pipeline.scorer import Probabilities
 from raymed.pipeline.scores import member_on_test
 

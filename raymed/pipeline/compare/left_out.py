@@ -8,9 +8,9 @@ from scipy.special import softmax
 from raymed.data import Folds, Manifest
 from raymed.ensemble import join_members
 from raymed.evaluation import to_patient_level
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.members import Member, is_complete, plan_members
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.repeats import Repeat
 
 
 def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str, float]]:

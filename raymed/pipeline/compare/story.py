@@ -8,18 +8,18 @@ from typing import Any
 from raymed.config import Experiment, Variants, derive_variants
 from raymed.errors import BuildError, InputError
 from raymed.files import complete, digest, mark_complete, read_json, write_json
-from raymed.pipeline.contenders import Milliseconds, contenders_of
+from raymed.pipeline.compare.contenders import Milliseconds, contenders_of
+from raymed.pipeline.compare.gains import compare_contenders
+from raymed.pipeline.compare.joined import Joined, join_repeat, joined_contenders
+from raymed.pipeline.compare.left_out import site_accuracies
+from raymed.pipeline.compare.measured import SEEN_ROWS, measure
+from raymed.pipeline.compare.repeats import Repeat, first_failures, train_repeats
 from raymed.pipeline.events import Event, Stage, result_of
-from raymed.pipeline.gains import compare_contenders
 from raymed.pipeline.inference import measure_inference
-from raymed.pipeline.joined import Joined, join_repeat, joined_contenders
-from raymed.pipeline.left_out import site_accuracies
-from raymed.pipeline.measured import SEEN_ROWS, measure
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
-from raymed.pipeline.repeats import Repeat, first_failures, train_repeats
 from raymed.pipeline.sharpness import SETTINGS
 from raymed.report import COMPARISON_FILES, write_comparison
 from raymed.runs import RunFolder, now

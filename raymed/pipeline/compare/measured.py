@@ -12,8 +12,8 @@ from raymed.data.arrays import open_array
 from raymed.evaluation import to_patient_level
 from raymed.files import digest, read_json, write_json
 from raymed.optim.sharpness import accuracy_drop, rho_sharpness
+from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.members import Member, fold_model
-from raymed.pipeline.repeats import Repeat
 from raymed.pipeline.sharpness import (
     FOLD,
     SETTINGS,
