@@ -83,6 +83,15 @@ def _errors(material: Material) -> str:
     return "Confusion matrices are under “Where the stack errs”."
 
 
+def _explanation(material: Material) -> str | None:
+    if material.gallery is None or material.gallery.fault:
+        return None
+    return (
+        f"Saliency maps of member {material.gallery.member} for the stack's surest mistakes and "
+        "right answers (gradient times activation, Draelos and Carin 2020), as an illustration."
+    )
+
+
 def _details(material: Material) -> str:
     hashes = material.metrics["provenance"]["hashes"]
     told = "; ".join(f"{name} {value[:12]}" for name, value in hashes.items())
@@ -124,7 +133,7 @@ def _imbalance(material: Material) -> str:
         for name, recipe in material.experiment.recipes.items()
         if recipe.class_weights is not None
     ]
-    after = method.CALIBRATION[material.experiment.ensemble.calibration]
+    after = method.calibration(material)
     if not weighted:
         return "No such method was used."
     return (
@@ -159,6 +168,7 @@ FACTS: dict[str, Callable[[Material], str | None]] = {
     "evaluation": method.evaluation,
     "intervals": method.intervals,
     "robustness": _robustness,
+    "explanation": _explanation,
     "internal": _internal,
     "performance": _performance,
     "by_class": _by_class,

@@ -13,9 +13,8 @@ COMBINED = {
     "mlp": "combined by a neural network of two hidden layers on log-probabilities",
 }
 CALIBRATION = {
-    "temperature": "calibrated by one temperature (Guo et al. 2017)",
+    "temperature": "calibrated by a temperature (Guo et al. 2017)",
     "vector": "calibrated by a scale and a bias for each class (vector scaling)",
-    "none": "not calibrated further",
 }
 
 
@@ -139,7 +138,7 @@ def ensemble(material: Material) -> str:
     rivals = [kind for kind in wish.meta_learners if kind != "majority"]
     told = (
         f"The members' out-of-fold probabilities were {COMBINED[chosen]} "
-        f"and {CALIBRATION[wish.calibration]}."
+        f"and {calibration(material)}."
     )
     left = [row.name for row in material.rows if row.facts.get("left_out")]
     if left:
@@ -151,6 +150,15 @@ def ensemble(material: Material) -> str:
             "within 0.01, of the least."
         )
     return told
+
+
+def calibration(material: Material) -> str:
+    """Say how the stack is calibrated, and for what."""
+    kind = material.experiment.ensemble.calibration
+    if kind == "none":
+        return "not calibrated further"
+    each = ", once for single images and once for those averaged over a patient"
+    return CALIBRATION[kind] + (each if material.patients_declared else "")
 
 
 def evaluation(material: Material) -> str:
