@@ -24,13 +24,12 @@ from raymed.data.batches import as_images, inference_batches
 from raymed.data.folds import TEST
 from raymed.data.images import Pixels
 from raymed.files import digest, read_json, whole_file
-from raymed.models import build_classifier
 from raymed.models.saliency import NoMapError, saliency_maps
 from raymed.pipeline.events import Event, Stage
-from raymed.pipeline.members import Member
+from raymed.pipeline.members import Member, fold_model
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import RunFolder
-from raymed.training.checkpoints import FINAL, load_final
+from raymed.training.checkpoints import FINAL
 
 VERSION = 1
 SIDE = 160
@@ -146,11 +145,8 @@ class _Look:
     def maps(self) -> Generator[Event, None, dict[int, Pixels]]:
         """Draw each case's map, uint8 [h', w'] on the features' grid, by its place."""
         place, drawn = torch.device(self.device), dict[int, Pixels]()
-        model = build_classifier(self.member.recipe, self.class_count, pretrained=False).to(place)
         for fold in np.unique(self.folds):
-            attempt = self.member.folder.completed_fold(int(fold))
-            assert attempt is not None  # the member is complete
-            load_final(attempt, model)
+            model = fold_model(self.member, int(fold), self.class_count, self.device)
             for part in inference_batches(np.flatnonzero(self.folds == fold), PART):
                 yield Stage("drawing the gallery", len(drawn), len(self.folds))
                 images = as_images(self.pixels[part], place)

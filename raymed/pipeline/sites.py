@@ -17,7 +17,7 @@ from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import Member, Scheme, plan_members
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
-from raymed.pipeline.stacking import join_oof
+from raymed.pipeline.stacking import join_oof, meta_settings
 from raymed.runs import RunFolder
 
 SCHEMA = 1
@@ -85,8 +85,7 @@ def _scored(
     files = {member.id: member.oof_file for member, _ in both}
     by_patient = join_members(files, manifest, grouped.prepared.folds)
     by_site = join_oof(left_out.run, [twin for _, twin in both], left_out.prepared)
-    wish, scorer = experiment.ensemble, Scorer(experiment, grouped.prepared)
-    settings = Settings(wish.penalty, wish.calibration, experiment.seed)
+    scorer, settings = Scorer(experiment, grouped.prepared), meta_settings(experiment)
     rows = [
         _prior(by_site, by_patient),
         *_members([member.name for member, _ in both], by_site, by_patient),

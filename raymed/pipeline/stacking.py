@@ -29,6 +29,8 @@ from raymed.pipeline.scores import score_run, stack_on_test
 from raymed.pipeline.subgroups import said_of_groups, subgroup_facts
 from raymed.runs import RunFolder
 
+SCHEMA = 1
+"""Raise it when the same rows come to another stack or other figures: older runs score anew."""
 _SCORED_APART = {"sharpness", "surfaces", "sites"}
 """Settings of `evaluate` that no figure of the stack depends on."""
 
@@ -38,6 +40,12 @@ def join_oof(run: RunFolder, complete: list[Member], prepared: Prepared) -> OofT
     files = {member.id: member.oof_file for member in complete}
     names = {member.id: member.name for member in complete}
     return join_members(files, prepared.manifest, prepared.folds, run.oof_file, names)
+
+
+def meta_settings(experiment: Experiment) -> Settings:
+    """Say how the experiment wants its meta-learners fitted."""
+    wish = experiment.ensemble
+    return Settings(wish.penalty, wish.calibration, experiment.seed)
 
 
 def stack_and_score(
@@ -50,43 +58,53 @@ def stack_and_score(
     machine: dict[str, Any],
 ) -> Iterator[Event]:
     """Fit and score the stack, unless it stands already for these very rows."""
-    facts = [
-        oof.metadata["members"],
-        prepared.manifest.content,
-        prepared.folds.content,
-        sorted(failed.items()),
-        experiment.ensemble.model_dump(),
-        experiment.evaluate.model_dump(mode="json", exclude=_SCORED_APART),
-        said_of_groups(prepared.manifest, experiment.evaluate.subgroups),
-    ]
-    about = digest(facts)
+    about = _about(experiment, prepared, oof, failed)
     scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
-    if not scored or complete_marker(run.stack_folder) is None:
-        yield Stage("fitting and scoring the stack")
-        wish = experiment.ensemble
-        settings = Settings(wish.penalty, wish.calibration, experiment.seed)
-        candidates = [cross_fit(kind, oof, settings) for kind in wish.meta_learners]
-        chosen = choose(candidates, oof)
-        fitted: dict[str, MetaLearner] = {
-            kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
-            for kind in wish.meta_learners
-        }
-        names = {member.id: member.name for member in complete}
-        learner = fitted[chosen.kind]
-        stack = assemble_stack(learner, oof, names, prepared.manifest.classes)
-        scorer, on_test = Scorer(experiment, prepared), stack_on_test(learner, complete, prepared)
-        analysis = Analysis(scorer, oof, chosen.probabilities, on_test)
-        conformal = analysis.conformal()
-        write_stack(replace(stack, conformal=conformal), run.stack_folder)
-        metrics = score_run(
-            experiment, prepared, complete, oof, candidates, chosen, fitted, failed, machine
-        )
-        beyond = analysis.facts(complete, conformal)
-        joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
-        device = machine["device"]
-        beyond |= {
-            "curves": curve_facts(analysis, complete),
-            "subgroups": subgroup_facts(scorer, chosen.probabilities, on_test),
-            "inference": measure_inference(run.inference_file, complete, joined, prepared, device),
-        }
-        write_json(run.metrics_file, {"about": about, **metrics, **beyond})
+    if scored and complete_marker(run.stack_folder) is not None:
+        return
+    yield Stage("fitting and scoring the stack")
+    kinds, settings = experiment.ensemble.meta_learners, meta_settings(experiment)
+    candidates = [cross_fit(kind, oof, settings) for kind in kinds]
+    chosen = choose(candidates, oof)
+    fitted: dict[str, MetaLearner] = {
+        kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+        for kind in kinds
+    }
+    learner = fitted[chosen.kind]
+    on_test = stack_on_test(learner, complete, prepared)
+    analysis = Analysis(Scorer(experiment, prepared), oof, chosen.probabilities, on_test)
+    conformal = analysis.conformal()
+    names = {member.id: member.name for member in complete}
+    stack = assemble_stack(learner, oof, names, prepared.manifest.classes)
+    write_stack(replace(stack, conformal=conformal), run.stack_folder)
+    metrics = score_run(
+        experiment, prepared, complete, oof, candidates, chosen, fitted, failed, machine
+    )
+    joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
+    beyond = {
+        **analysis.facts(complete, conformal),
+        "curves": curve_facts(analysis, complete),
+        "subgroups": subgroup_facts(analysis.scorer, chosen.probabilities, on_test),
+        "inference": measure_inference(
+            run.inference_file, complete, joined, prepared, machine["device"]
+        ),
+    }
+    write_json(run.metrics_file, {"about": about, **metrics, **beyond})
+
+
+def _about(
+    experiment: Experiment, prepared: Prepared, oof: OofTable, failed: dict[str, str]
+) -> str:
+    """Name all that a stack and its figures rest on."""
+    return digest(
+        [
+            SCHEMA,
+            oof.metadata["members"],
+            prepared.manifest.content,
+            prepared.folds.content,
+            sorted(failed.items()),
+            experiment.ensemble.model_dump(),
+            experiment.evaluate.model_dump(mode="json", exclude=_SCORED_APART),
+            said_of_groups(prepared.manifest, experiment.evaluate.subgroups),
+        ]
+    )

@@ -10,7 +10,6 @@ import numpy as np
 from raymed.ensemble import (
     MetaLearner,
     MetaRows,
-    Settings,
     choose,
     cross_fit,
     cross_fit_single,
@@ -21,6 +20,7 @@ from raymed.pipeline.compare.repeats import Repeat
 from raymed.pipeline.members import Member
 from raymed.pipeline.scorer import Scorer
 from raymed.pipeline.scores import member_on_test, stack_on_test
+from raymed.pipeline.stacking import meta_settings
 
 MEAN, STACK = "mean", "stack"
 _UNMEASURED: Mapping[str, Any] = {
@@ -52,7 +52,7 @@ def join_repeat(repeat: Repeat) -> Joined:
     oof, members = repeat.oof(repeat.members), tuple(repeat.members.values())
     level = Scorer(repeat.experiment, repeat.prepared).highest
     wish = repeat.experiment.ensemble
-    settings = Settings(wish.penalty, wish.calibration, repeat.experiment.seed)
+    settings = meta_settings(repeat.experiment)
     kinds = dict.fromkeys([*wish.meta_learners, MEAN])
     crossed = {kind: cross_fit(kind, oof, settings) for kind in kinds}
     chosen = choose([crossed[kind] for kind in wish.meta_learners], oof)
