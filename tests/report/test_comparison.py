@@ -11,6 +11,7 @@ from raymed.files import write_json
 from raymed.report import write_comparison
 from raymed.report.verdict import gain_in_words
 from raymed.runs import RunFolder
+from tests.report.browser import open_page
 
 
 def _estimate(value: float, width: float = 0.05) -> dict[str, float]:
@@ -135,3 +136,9 @@ def test_the_table_has_a_row_a_choice_and_every_figure_in_full(tmp_path: Path) -
     assert sam["members"] == "3f9a1c b20e77"
     assert pd.isna(table.loc["AdamW", "gain_log_loss_value"])
     assert pd.isna(table.loc["stack", "peak_bytes"])
+
+
+def test_a_browser_opens_the_page_without_a_complaint(tmp_path: Path) -> None:
+    shown, said = open_page(write_comparison(_write(tmp_path / "run")), tmp_path)
+    assert "no difference could be shown" in shown.lower()
+    assert "CONSOLE" not in said

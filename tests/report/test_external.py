@@ -1,6 +1,7 @@
 """The section on external test sets says what they are, what changed and what stands against it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from raymed.files import mark_complete, read_json, write_json
 from raymed.report import write_report
 from raymed.report.external import SCHEMA, ExternalEvaluation, read_external
 from raymed.runs import RunFolder
+from tests.report.browser import look_at
 
 Make = Callable[..., RunFolder]
 
@@ -131,3 +133,12 @@ def test_the_change_is_claimed_only_where_the_intervals_lie_apart(
 
 def _only_of(run: RunFolder, name: str) -> ExternalEvaluation:
     return next(each for each in read_external(run) if each.facts["name"] == name)
+
+
+def test_a_browser_draws_an_external_test_set(make_run: Make, tmp_path: Path) -> None:
+    run = make_run()
+    without = look_at(write_report(run), tmp_path)
+    _evaluate(run, "hospital-b")
+    seen = look_at(write_report(run), tmp_path)
+    assert len(seen.figures) == len(without.figures)  # it is told in tables
+    assert len(seen.heads) > len(without.heads)

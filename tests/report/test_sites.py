@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from raymed.report import write_report
 from raymed.report.sites import NOT_SHOWN, TOO_FEW, cost_reading
 from raymed.report.subgroups import contrast_reading
 from raymed.runs import RunFolder
+from tests.report.browser import look_at
 
 Make = Callable[..., RunFolder]
 CLASSES = ["glioma", "meningioma", "<i>no tumour</i> & co"]
@@ -174,3 +176,12 @@ def test_a_group_is_better_or_worse_in_the_sense_of_each_figure() -> None:
 
     assert said == "Log loss worse than in all others. AUROC better than in all others."
     assert contrast_reading(GroupScores("a", scores, {})) == "There is nobody to compare with."
+
+
+def test_a_browser_draws_sites_and_subgroups(
+    make_run: Make, evaluate: Make, tmp_path: Path
+) -> None:
+    without = look_at(write_report(make_run()), tmp_path)
+    seen = look_at(write_report(evaluate()), tmp_path)
+    assert len(seen.figures) == len(without.figures) + 2
+    assert len(seen.heads) > len(without.heads)
