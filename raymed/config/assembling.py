@@ -58,13 +58,17 @@ def assemble(space: Space, pick: Pick) -> Recipe:
 def recipe_at(space: Space, parameters: Mapping[str, Scalar]) -> Recipe:
     """Make the recipe at a point of the space: a value for each leaf that exists there.
 
-    Raises `InputError` where a parameter is missing or the recipe refuses its value.
+    Raises `InputError` where a parameter is missing or of another space, or the recipe refuses.
     """
 
     def pick(leaf: Leaf) -> Scalar:
         if leaf.name not in parameters:
             raise InputError(f"parameter {leaf.name}", "is missing")
-        return parameters[leaf.name]
+        value = parameters[leaf.name]
+        fault = leaf.fault_of(value) if isinstance(leaf, Range) else None
+        if fault is not None:
+            raise InputError(f"parameter {leaf.name}", fault)
+        return value
 
     try:
         return assemble(space, pick)

@@ -54,7 +54,8 @@ class Search(Strict):
         "score", description="score_and_cost: the best score for every cost; prunes nothing"
     )
     pruner: Literal["auto", "wilcoxon", "median", "paired", "none"] = Field(
-        "auto", description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median"
+        "auto",
+        description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median",
     )
     epochs: bool = Field(False, description="also stop trials within a fold: successive halving")
     trials: int | None = Field(20, ge=1, le=1_000_000)
@@ -78,7 +79,9 @@ class Search(Strict):
                     "objectives: score"
                 )
             if self.sampler == "cmaes":
-                raise ValueError("cmaes knows one objective: set objectives: score, or sampler: tpe")
+                raise ValueError(
+                    "cmaes knows one objective: set objectives: score, or sampler: tpe"
+                )
         return self
 
 

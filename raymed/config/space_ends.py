@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from raymed.config.assembling import assemble, complaint
-from raymed.config.recipe import Recipe
 from raymed.config.space import ABSENT, Choices, Leaf, Pick, Scalar, Space, leaves_of
 from raymed.errors import InputError
 
@@ -41,14 +40,14 @@ def _tries(space: Space) -> Iterator[Pick]:
                 yield _at_ends({**needs, leaf.name: value}, side)
     chance = random.Random(0)
     for _ in range(_DRAWS):
-        yield lambda leaf: draw(leaf, chance)
+        yield lambda leaf: _draw(leaf, chance)
 
 
 def _at_ends(fixed: Mapping[str, Scalar], side: int) -> Pick:
     return lambda leaf: fixed[leaf.name] if leaf.name in fixed else leaf.ends[side]
 
 
-def draw(leaf: Leaf, chance: random.Random) -> Scalar:
+def _draw(leaf: Leaf, chance: random.Random) -> Scalar:
     """Draw one of a leaf's values."""
     if isinstance(leaf, Choices):
         return chance.choice(leaf.ends)
@@ -84,8 +83,3 @@ def _alone(wanted: Leaf, tried: Mapping[str, Scalar]) -> Pick:
         return tried[leaf.name] if below and leaf.name in tried else ABSENT
 
     return pick
-
-
-def drawn_recipe(space: Space, chance: random.Random) -> Recipe:
-    """Draw a recipe of the space."""
-    return assemble(space, lambda leaf: draw(leaf, chance))

@@ -68,7 +68,9 @@ def _refuse_no_range(written: _Written, place: str) -> None:
     low, high = written.low, written.high
     if low > high:
         raise InputError(
-            place, f"low {low:g} lies above high {high:g}", f"write {{low: {high:g}, high: {low:g}}}"
+            place,
+            f"low {low:g} lies above high {high:g}",
+            f"write {{low: {high:g}, high: {low:g}}}",
         )
     if low == high:
         raise InputError(place, f"low and high are both {low:g}", "write the number alone")

@@ -44,7 +44,9 @@ def _refuse_choices(space: Space) -> None:
     for leaf in space.leaves:
         if isinstance(leaf, Choices):
             raise InputError(
-                f"{PLACE}.{leaf.name}", "cmaes takes no choices", "set sampler: tpe, or give a range"
+                f"{PLACE}.{leaf.name}",
+                "cmaes takes no choices",
+                "set sampler: tpe, or give a range",
             )
     if len(space.leaves) < 2:
         raise InputError(PLACE, "cmaes needs two ranges or more", "set sampler: tpe")
@@ -188,8 +190,9 @@ def _label(tree: Tree) -> Any:
 def _checked(value: Any, field: FieldInfo, path: Path, found: Any) -> Any:
     """Give a value as the recipe's field would hold it."""
     try:
-        # allow_inf_nan is the recipe's own setting; the bounds are the field's
-        kind = Annotated[field.annotation, *field.metadata]  # type: ignore[valid-type]
+        kind: Any = field.annotation
+        if field.metadata:  # bounds, and the words that stand for a value
+            kind = Annotated[(kind, *field.metadata)]
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise InputError(place_of(path), f"{complaint(error)} (found {found!r})") from None

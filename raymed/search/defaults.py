@@ -10,11 +10,12 @@ from raymed.config.recipe import Recipe
 Family = Literal["cnn", "transformer", "hybrid"]
 
 _TRANSFORMERS = (
-    "beit", "cait", "crossvit", "davit", "deit", "eva", "flexivit", "levit", "maxvit", "mobilevit",
-    "mvit", "naflexvit", "nest", "pit_", "pvt", "samvit", "swin", "tiny_vit", "twins", "vit", "volo",
-    "xcit",
+    "aimv2", "beit", "cait", "convit", "crossvit", "davit", "deit", "eva", "flexivit", "gcvit",
+    "hiera", "levit", "maxvit", "mobilevit", "mvit", "naflexvit", "nest", "pit_", "pvt", "samvit",
+    "swin", "test_vit", "tiny_vit", "tnt", "twins", "vit", "volo", "xcit",
 )  # fmt: skip
-_NO_BATCHNORM = ("convnext", "resnetv2", "nfnet", "dm_nfnet", "eca_nfnet")
+_TRANSFORMERS_WITH_BATCHNORM = ("levit", "maxvit", "mobilevit", "tiny_vit", "volo", "xcit")
+_CNNS_WITHOUT_BATCHNORM = ("convnext", "dm_nfnet", "eca_nfnet", "nfnet")
 
 _DECAY = {"cnn": (1e-4, 0.1), "transformer": (1e-3, 0.3), "hybrid": (1e-3, 0.3)}
 
@@ -31,8 +32,12 @@ def stands_on_frozen_batchnorm(recipe: Recipe) -> bool:
 
     SAM's usual rho is then ten times too long: docs/techniques/sam.md.
     """
-    has_none = family_of(recipe) == "transformer" or recipe.timm_model.startswith(_NO_BATCHNORM)
-    return recipe.freeze_batchnorm and not has_none
+    model = recipe.timm_model
+    if model.startswith(_TRANSFORMERS):
+        has_some = model.startswith(_TRANSFORMERS_WITH_BATCHNORM)
+    else:
+        has_some = not model.startswith(_CNNS_WITHOUT_BATCHNORM)
+    return recipe.freeze_batchnorm and has_some
 
 
 def default_tree(recipe: Recipe, *, conditional: bool = True) -> dict[str, Any]:

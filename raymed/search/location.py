@@ -63,9 +63,11 @@ def _located(tree: Tree, space: Space, recipe: Recipe, target: Mapping[str, Any]
 def _chosen(choices: Choices, space: Space, recipe: Recipe, target: Mapping[str, Any]) -> _Located:
     """Find the option that, put in its place, leaves the recipe as it is."""
     below = value_at(space.written, choices.path)
+    near: list[str] = []
     for option in choices.options:
         parameters, outside = _located(option.tree, space, recipe, target)
         if outside:
+            near += outside.values()
             continue
         value = merged(below, filled(option.tree, lambda leaf, at=parameters: at[leaf.name]))
         try:
@@ -75,7 +77,8 @@ def _chosen(choices: Choices, space: Space, recipe: Recipe, target: Mapping[str,
         if candidate == recipe:
             return {choices.name: option.label, **parameters}, {}
     value, known = value_at(target, choices.path), ", ".join(map(str, choices.ends))
-    return {}, {choices.path: f"{choices.name}: {_short(value)} is none of {known}"}
+    why = f" ({', '.join(near)})" if near else ""
+    return {}, {choices.path: f"{choices.name}: {_short(value)} is none of {known}{why}"}
 
 
 def _placed(tree: Any, path: Sequence[str | int], value: Any) -> Any:

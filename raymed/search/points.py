@@ -26,15 +26,15 @@ def known_points(space: Space) -> tuple[Mapping[str, Scalar], ...]:
     own = parameters_of(space, space.recipe)
     if not own.exact:
         return ()
-    points = [dict(own.parameters)]
+    points = [own.parameters]
     for recipe in known_recipes(space.recipe):
         point = {**own.parameters, **parameters_of(space, recipe).parameters}
         try:
-            recipe_at(space, point)
+            found = parameters_of(space, recipe_at(space, point))
         except InputError:
             continue
-        if point not in points:
-            points.append(point)
+        if found.parameters not in points:
+            points.append(found.parameters)
     return tuple(points)
 
 
