@@ -50,13 +50,15 @@ def _at_ends(fixed: Mapping[str, Scalar], side: int) -> Pick:
 def _draw(leaf: Leaf, chance: random.Random) -> Scalar:
     """Draw one of a leaf's values."""
     if isinstance(leaf, Choices):
-        return chance.choice(leaf.ends)
+        return leaf.ends[chance.randrange(len(leaf.ends))]
     if leaf.whole:
         return chance.randrange(int(leaf.low), int(leaf.high) + 1, int(leaf.step or 1))
     if leaf.step:
-        return leaf.low + leaf.step * chance.randint(0, round((leaf.high - leaf.low) / leaf.step))
+        steps = chance.randint(0, round((leaf.high - leaf.low) / leaf.step))
+        return min(leaf.high, leaf.low + leaf.step * steps)
     if leaf.log:
-        return min(leaf.high, leaf.low * (leaf.high / leaf.low) ** chance.random())
+        drawn: float = leaf.low * (leaf.high / leaf.low) ** chance.random()
+        return min(leaf.high, drawn)
     return chance.uniform(leaf.low, leaf.high)
 
 

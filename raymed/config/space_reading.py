@@ -1,7 +1,6 @@
 """From a `search.space` as YAML has it to a `Space`, checked against the recipe's types."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -10,8 +9,9 @@ from pydantic.fields import FieldInfo
 from raymed.config.assembling import complaint, written_form
 from raymed.config.phases import Phase
 from raymed.config.recipe import Recipe
-from raymed.config.space import Choices, Option, Range, Space, Tree, leaves_of
+from raymed.config.space import Choices, Space, Tree
 from raymed.config.space_ends import refuse_what_the_recipe_refuses
+from raymed.config.space_options import named_options
 from raymed.config.space_range import looks_like_a_range, read_range
 from raymed.errors import InputError, did_you_mean, some
 
@@ -121,16 +121,7 @@ def _read_choices(content: Mapping[str, Any], field: FieldInfo, path: Path, writ
         raise InputError(f"{place}.choices", "has only one", f"write {_short(path, options[0])}")
     name = ".".join(str(part) for part in path)
     trees = [_read_option(option, field, path, written) for option in options]
-    labels: list[Any] = []
-    for tree in trees:
-        label = _label(tree)
-        constant = not isinstance(tree, Mapping | list | Range)
-        if constant and label in labels:
-            raise InputError(f"{place}.choices", f"{label!r} stands twice")
-        labels.append(f"{label} ({len(labels) + 1})" if label in labels else label)
-    trees = _with_names_of_their_own(name, trees, labels)
-    pairs = zip(labels, trees, strict=True)
-    return Choices(name, path, tuple(Option(label, tree) for label, tree in pairs))
+    return Choices(name, path, named_options(name, trees, f"{place}.choices"))
 
 
 def _read_option(value: Any, field: FieldInfo, path: Path, written: Any) -> Tree:
@@ -143,48 +134,6 @@ def _read_option(value: Any, field: FieldInfo, path: Path, written: Any) -> Tree
             for index, phase in enumerate(value)
         ]
     return _read_field(value, field, path, written)
-
-
-def _with_names_of_their_own(name: str, trees: list[Tree], labels: list[Any]) -> list[Tree]:
-    """Add an option's label to the names of its leaves that another option has too."""
-    names = [{leaf.name for leaf, _ in leaves_of(tree)} for tree in trees]
-    taken = [name, *(each for of_one in names for each in of_one)]
-    return [
-        _renamed(tree, {each for each in of_one if taken.count(each) > 1}, f"@{label}")
-        for tree, of_one, label in zip(trees, names, labels, strict=True)
-    ]
-
-
-def _renamed(tree: Tree, names: set[str], suffix: str) -> Tree:
-    if isinstance(tree, Mapping):
-        return {key: _renamed(below, names, suffix) for key, below in tree.items()}
-    if isinstance(tree, list):
-        return [_renamed(below, names, suffix) for below in tree]
-    if isinstance(tree, Choices):
-        options = (Option(each.label, _renamed(each.tree, names, suffix)) for each in tree.options)
-        tree = replace(tree, options=tuple(options))
-    if isinstance(tree, Range | Choices) and tree.name in names:
-        return replace(tree, name=tree.name + suffix)
-    return tree
-
-
-def _label(tree: Tree) -> Any:
-    """Name an option: a plain value by itself, a part of the recipe by what it sets."""
-    if tree is None:
-        return "none"
-    if isinstance(tree, Range):
-        return "range"
-    if isinstance(tree, list):
-        return f"{len(tree)} phases" if len(tree) != 1 else "1 phase"
-    if isinstance(tree, Mapping):
-        words = [
-            f"{key}={value}" if isinstance(value, str | int | float) else str(key)
-            for key, value in tree.items()
-        ]
-        return ", ".join(words) or "as it is"
-    if isinstance(tree, BaseModel):  # pretrained
-        return str(getattr(tree, "file", None) or getattr(tree, "source", tree))
-    return tree
 
 
 def _checked(value: Any, field: FieldInfo, path: Path, found: Any) -> Any:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from raymed.config.assembling import assemble, filled, merged, value_at
 from raymed.config.recipe import Recipe
-from raymed.config.space import Choices, Leaf, Range, Scalar, Space, Tree, branches
+from raymed.config.space import Choices, Leaf, Pick, Range, Scalar, Space, Tree, branches
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _chosen(choices: Choices, space: Space, recipe: Recipe, target: Mapping[str,
         if outside:
             near += outside.values()
             continue
-        value = merged(below, filled(option.tree, lambda leaf, at=parameters: at[leaf.name]))
+        value = merged(below, filled(option.tree, _given(parameters)))
         try:
             candidate = Recipe.model_validate(_placed(target, choices.path, value))
         except ValidationError:
@@ -79,6 +79,10 @@ def _chosen(choices: Choices, space: Space, recipe: Recipe, target: Mapping[str,
     value, known = value_at(target, choices.path), ", ".join(map(str, choices.ends))
     why = f" ({', '.join(near)})" if near else ""
     return {}, {choices.path: f"{choices.name}: {_short(value)} is none of {known}{why}"}
+
+
+def _given(parameters: Mapping[str, Scalar]) -> Pick:
+    return lambda leaf: parameters[leaf.name]
 
 
 def _placed(tree: Any, path: Sequence[str | int], value: Any) -> Any:

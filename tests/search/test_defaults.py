@@ -1,14 +1,18 @@
 """The usual search space of each architecture."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 
-from raymed.config import Recipe
+from raymed.config import Recipe, read_experiment
 from raymed.config.search import Search
 from raymed.config.space import Range, Space
 from raymed.search import default_tree, family_of, known_points, parameters_of, recipe_at, space_of
 from raymed.search.defaults import stands_on_frozen_batchnorm
 from tests.search.spaces import recipes
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 
 def ranges(space: Space) -> dict[str, tuple[float, float]]:
@@ -32,6 +36,14 @@ def test_every_known_point_is_a_recipe_of_its_own(recipe: Recipe) -> None:
     space = space_of(Search(), recipe)
     found = [recipe_at(space, point) for point in known_points(space)]
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_recipe_of_our_configurations_has_a_usual_space(config: Path) -> None:
+    for recipe in read_experiment(config).recipes.values():
+        space = space_of(Search(), recipe)
+        assert parameters_of(space, recipe).exact
+        assert len(known_points(space)) >= 1
 
 
 @pytest.mark.parametrize(
