@@ -18,6 +18,7 @@ from raymed.config.recipe import (
     Pretrained,
     Recipe,
 )
+from raymed.config.search import Search, check_search, searched_recipe
 from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
 
@@ -42,15 +43,18 @@ __all__ = [
     "Pretrained",
     "Recipe",
     "Sam",
+    "Search",
     "Subgroup",
     "Technique",
     "TestShare",
     "Transformer",
     "Variants",
+    "check_search",
     "derive_variants",
     "json_schema",
     "parse_experiment",
     "progressive_phases",
     "read_experiment",
+    "searched_recipe",
     "write_experiment",
 ]

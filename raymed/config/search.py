@@ -1,0 +1,112 @@
+"""What `raymed tune` searches, how, and for how long."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from raymed.config.recipe import Recipe
+from raymed.config.space_reading import read_space
+from raymed.config.strict import Strict
+from raymed.errors import InputError, did_you_mean
+
+_SERVERS = ("postgresql", "mysql", "sqlite")
+
+
+def _plain(content: Any, folder: Path | None, key: str = "") -> Any:
+    """Turn keys into words, as JSON has them, and weights files into paths from `folder`."""
+    if isinstance(content, Mapping):
+        return {str(name): _plain(below, folder, str(name)) for name, below in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(below, folder, key) for below in content]
+    if key == "file" and isinstance(content, str | Path):
+        path = Path(content).expanduser()
+        return str((folder / path).resolve() if folder is not None else path)
+    return content
+
+
+def _read_tree(tree: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+    return None if tree is None else _plain(tree, (info.context or {}).get("folder"))
+
+
+def _refuse_no_database(url: str | None) -> str | None:
+    if url is not None:
+        server, slashes, rest = url.partition("://")
+        if not slashes or not rest or server.split("+")[0] not in _SERVERS:
+            raise ValueError("is no database: write postgresql://.., mysql://.. or sqlite:///..")
+    return url
+
+
+class Search(Strict):
+    """The study of an experiment: what is varied about which recipe, by whom and how long."""
+
+    recipe: str | None = Field(None, description="default: the first that is no probe")
+    space: Annotated[dict[str, Any] | None, AfterValidator(_read_tree)] = Field(
+        None,
+        description="a partial recipe whose leaves are {low: .., high: .., log: .., step: ..} or "
+        "{choices: [..]}; default: the usual space of the recipe's architecture",
+    )
+    sampler: Literal["tpe", "random", "cmaes"] = Field(
+        "tpe", description="cmaes: numbers only, no choices"
+    )
+    objectives: Literal["score", "score_and_cost"] = Field(
+        "score", description="score_and_cost: the best score for every cost; prunes nothing"
+    )
+    pruner: Literal["auto", "wilcoxon", "median", "paired", "none"] = Field(
+        "auto",
+        description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median",
+    )
+    epochs: bool = Field(False, description="also stop trials within a fold: successive halving")
+    trials: int | None = Field(20, ge=1, le=1_000_000)
+    hours: float | None = Field(None, gt=0, description="of wall time")
+    gpu_hours: float | None = Field(None, gt=0)
+    storage: Annotated[str | None, AfterValidator(_refuse_no_database)] = Field(
+        None,
+        description="URL of a database, postgresql://.. or mysql://.., or on one machine "
+        "sqlite:///..; default: a journal in the run folder",
+    )
+    members: int = Field(5, ge=1, description="how many trials `build --from-study` stacks at most")
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if self.trials is None and self.hours is None and self.gpu_hours is None:
+            raise ValueError("has no end: give trials, hours or gpu_hours")
+        if self.objectives == "score_and_cost":
+            if self.pruner not in ("auto", "none") or self.epochs:
+                raise ValueError(
+                    "score_and_cost stops no trial early: leave out pruner and epochs, or set "
+                    "objectives: score"
+                )
+            if self.sampler == "cmaes":
+                raise ValueError(
+                    "cmaes knows one objective: set objectives: score, or sampler: tpe"
+                )
+        return self
+
+
+def searched_recipe(search: Search, recipes: Mapping[str, Recipe]) -> str:
+    """Name the recipe that is varied: the one asked for, or the first that is no probe.
+
+    Where all are probes it is the first. Raises `ValueError` where none has the name.
+    """
+    if search.recipe is not None:
+        if search.recipe not in recipes:
+            hint = did_you_mean(search.recipe, recipes) or "name a recipe"
+            raise ValueError(f"search.recipe: no recipe is named {search.recipe!r}; {hint}")
+        return search.recipe
+    whole = [name for name, recipe in recipes.items() if not recipe.is_probe]
+    return (whole or list(recipes))[0]
+
+
+def check_search(experiment_recipe: Recipe, search: Search | None) -> None:
+    """Check a search against the recipe that it varies, within a pydantic validator.
+
+    Raises `ValueError` with the place of what is wrong. The usual space is never wrong.
+    """
+    if search is None or search.space is None:
+        return
+    try:
+        read_space(search.space, experiment_recipe, numbers_only=search.sampler == "cmaes")
+    except InputError as error:
+        raise ValueError(str(error)) from None
