@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages.journal import BaseJournalFileLock
+from optuna.storages.journal._file import BaseJournalFileLock
 from sqlalchemy import text
 
 CHUNK = 65_536

@@ -76,6 +76,7 @@ def open_study(
         suggest=suggest,
         seed=identity.seed,
         folds=folds,
+        started=clock(),
         budget=budget or Budget(),
         sampler=sampler,
         halving=halving,

@@ -1,4 +1,4 @@
-"""The paired test over a fold's patients: is a trial worse than the best one, on the same people?"""
+"""The paired test over patients: is a trial worse than the best one, on the same people?"""
 
 from dataclasses import dataclass
 

@@ -52,15 +52,12 @@ class SharedStudy:
     suggest: Callable[[optuna.Trial], Any]
     seed: int
     folds: int
-    budget: Budget = Budget()
+    started: float
+    budget: Budget
     sampler: Sampler = "tpe"
     halving: Halving | None = None
     clock: Callable[[], float] = time.time
     driver: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "started", self.clock())
 
     def heartbeat(self) -> None:
         """Tell the other drivers that this one lives."""
@@ -189,9 +186,13 @@ class SharedStudy:
         return TrialState.COMPLETE
 
     def best(self) -> FrozenTrial | None:
-        """Give the best complete trial of one objective, or None while there is none."""
+        """Give the trial with the best score, the first of equals; None while none is complete.
+
+        With two objectives the first is the score.
+        """
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return self.study.best_trial if complete else None
+        sign = 1 if self.study.directions[0] == StudyDirection.MINIMIZE else -1
+        return min(complete, key=lambda trial: sign * trial.values[0], default=None)
 
     @property
     def _prunes(self) -> bool:
