@@ -1,7 +1,6 @@
 """A study is kept in a journal or a database; what cannot be opened is told without passwords."""
 
 import socket
-import traceback
 from pathlib import Path
 
 import optuna
@@ -105,25 +104,16 @@ def test_a_missing_driver_is_named(tmp_path: Path) -> None:
         f"postgresql://user:{SECRET}@host:port/x",
         f"user:{SECRET}@host",
         f"mysql+cymysql://user@host/x?password={SECRET}",
-        f"sqlite:////no/{SECRET}/x.db?password={SECRET}",
     ],
 )
 def test_no_message_holds_the_password(
     tmp_path: Path, wish: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(InputError) as refused:
-        open_storage(wish, tmp_path)
+    error = refusal(wish, tmp_path)
 
-    told = str(refused.value) if "no/" in wish else _shown_traceback(refused.value)
-    for form in (SECRET, "s3cr{e}t@x", "s3cr"):
-        assert form not in told.replace(f"/no/{SECRET}", "")
-        assert form not in "".join(capfd.readouterr())
-
-
-def _shown_traceback(error: BaseException) -> str:
-    """What the interpreter would print of an exception, but for the lines of source."""
-    shown = traceback.TracebackException.from_exception(error, capture_locals=False)
-    return "".join(shown.format_exception_only()) + str(error.__cause__ or "")
+    assert "s3cr" not in str(error)
+    assert "s3cr" not in "".join(capfd.readouterr())
+    assert error.__suppress_context__  # nor does what a traceback shows of where it came from
 
 
 def test_a_database_that_nobody_serves_is_unreachable(tmp_path: Path) -> None:
