@@ -1,28 +1,63 @@
-"""The search for a recipe: what is varied, and how a study's trials become recipes."""
+"""The search for a recipe: its space, and a study that is shared, resumable and right. No Ray."""
 
 from raymed.config.assembling import recipe_at
 from raymed.config.space import Choices, Leaf, Option, Range, Scalar, Space
+from raymed.search.budget import Budget, Spent, first_error, spent_by
+from raymed.search.choice import choose_diverse
 from raymed.search.defaults import Family, default_tree, family_of
+from raymed.search.halving import EpochCurve, Halving
+from raymed.search.identity import Identity
+from raymed.search.leases import LeaseLostError
 from raymed.search.location import Point, parameters_of
+from raymed.search.opening import open_study
+from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.points import known_points, known_recipes
+from raymed.search.pruning import MedianOfMeans, Pruner, fold_order, make_pruner
+from raymed.search.sampling import Sampler, make_sampler, refuse_unfit_sampler
 from raymed.search.space import distributions_of, space_of, suggest
+from raymed.search.storage import open_storage
+from raymed.search.study import SharedStudy
+from raymed.search.trials import Trial, fold_values
 
 __all__ = [
+    "Budget",
     "Choices",
+    "EpochCurve",
     "Family",
+    "Halving",
+    "Identity",
     "Leaf",
+    "LeaseLostError",
+    "MedianOfMeans",
+    "OofRows",
     "Option",
     "Point",
+    "Pruner",
     "Range",
+    "Sampler",
     "Scalar",
+    "SharedStudy",
     "Space",
+    "Spent",
+    "Trial",
+    "choose_diverse",
     "default_tree",
     "distributions_of",
     "family_of",
+    "first_error",
+    "fold_order",
+    "fold_values",
     "known_points",
     "known_recipes",
+    "make_pruner",
+    "make_sampler",
+    "open_storage",
+    "open_study",
     "parameters_of",
     "recipe_at",
+    "refuse_unfit_sampler",
     "space_of",
+    "spent_by",
     "suggest",
+    "worse_by_patient",
 ]

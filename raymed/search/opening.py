@@ -1,0 +1,94 @@
+"""Opens a study: new, or the one that is there if it is of the same experiment."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.storages import BaseStorage
+
+from raymed.errors import InputError
+from raymed.search.budget import Budget
+from raymed.search.halving import Halving
+from raymed.search.identity import Identity
+from raymed.search.locks import study_lock
+from raymed.search.pruning import Pruner, make_pruner
+from raymed.search.sampling import Sampler, refuse_unfit_sampler
+from raymed.search.storage import PLACE, is_journal
+from raymed.search.study import SharedStudy
+
+IDENTITY = "identity"
+LOG_LOSS: Mapping[str, Literal["minimize", "maximize"]] = {"log_loss": "minimize"}
+
+
+def open_study(
+    storage: BaseStorage,
+    folder: Path,
+    name: str,
+    identity: Identity,
+    suggest: Callable[[optuna.Trial], Any],
+    *,
+    folds: int,
+    objectives: Mapping[str, Literal["minimize", "maximize"]] = LOG_LOSS,
+    budget: Budget | None = None,
+    sampler: Sampler = "tpe",
+    pruner: Pruner = "auto",
+    halving: Halving | None = None,
+    plain: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> SharedStudy:
+    """Open the study `name` of one experiment; budget, sampler and pruner may change in between.
+
+    `objectives` are one or two names, each with its direction; `plain` is whether every parameter
+    is a number and there in every trial. Raises `InputError` where the storage holds a study of
+    another experiment, naming what differs.
+    """
+    refuse_unfit_sampler(sampler, len(objectives), plain)
+    wanted = ", ".join(f"{direction} {metric}" for metric, direction in objectives.items())
+    identity = replace(identity, objectives=wanted)
+    place = str(folder) if is_journal(storage) else PLACE
+    if is_journal(storage):
+        _refuse_other_name(storage, name, place)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it prints what is no news here
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        directions=list(objectives.values()),
+        pruner=make_pruner(pruner, folds),
+        load_if_exists=True,
+    )
+    with study_lock(storage, name, folder):
+        found = study.user_attrs.get(IDENTITY)
+        if found is None and study.get_trials(deepcopy=False):
+            raise InputError(
+                place, f"the study {name!r} is not of raymed", "give the experiment another name"
+            )
+        if found is None:
+            study.set_user_attr(IDENTITY, identity.facts())
+        else:
+            identity.refuse_other(found, place)
+    return SharedStudy(
+        study=study,
+        storage=storage,
+        folder=folder,
+        suggest=suggest,
+        seed=identity.seed,
+        folds=folds,
+        started=clock(),
+        budget=budget or Budget(),
+        sampler=sampler,
+        halving=halving,
+        clock=clock,
+    )
+
+
+def _refuse_other_name(storage: BaseStorage, name: str, place: str) -> None:
+    others = [found for found in optuna.get_all_study_names(storage) if found != name]
+    if others:
+        raise InputError(
+            place,
+            f"holds the study {others[0]!r}, not one of {name!r}",
+            "give the experiment another folder",
+        )

@@ -1,0 +1,57 @@
+"""`Trial`: one recipe that is tried, in the hands of one driver; and what is stored of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from raymed.search.budget import FOLD
+from raymed.search.halving import EpochCurve
+
+EPOCHS = "epochs:"
+"""Prefix of a trial's attributes: the values of a fold's epochs."""
+ERROR = "error"
+ERROR_LENGTH = 4000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial to run: its number, what `suggest` made of its parameters, the folds it has done.
+
+    `done` is each finished fold's value, from drivers that died; `deaths` is how many did.
+    """
+
+    number: int
+    chosen: Any
+    done: dict[int, float]
+    deaths: int
+    handle: optuna.Trial = field(repr=False, compare=False)
+
+
+def stored(trial: Trial) -> FrozenTrial:
+    """Read a trial as it is stored now."""
+    return trial.handle.storage.get_trial(trial.handle._trial_id)
+
+
+def fold_values(frozen: FrozenTrial) -> dict[int, float]:
+    """Give each finished fold's value, also where Optuna takes no intermediate values."""
+    if frozen.intermediate_values:
+        return dict(frozen.intermediate_values)
+    return {
+        int(key.removeprefix(FOLD)): float(value["value"])
+        for key, value in frozen.user_attrs.items()
+        if key.startswith(FOLD)
+    }
+
+
+def epoch_curve(frozen: FrozenTrial, fold: int) -> EpochCurve | None:
+    """Give the values of a fold's epochs so far."""
+    found = frozen.user_attrs.get(f"{EPOCHS}{fold}")
+    return None if found is None else EpochCurve(tuple(found["values"]), int(found["of"]))
+
+
+def describe_error(error: BaseException | str) -> str:
+    """Write an exception in a line or a few, as it is stored."""
+    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return text[:ERROR_LENGTH]
