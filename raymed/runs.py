@@ -123,6 +123,21 @@ class RunFolder:
         return self.path / "comparison"
 
     @property
+    def study_folder(self) -> Path:
+        """The study of `raymed tune`, and what is written down of it."""
+        return self.path / "study"
+
+    @property
+    def trials_file(self) -> Path:
+        """The study's trials as a report reads them."""
+        return self.study_folder / "trials.json"
+
+    @property
+    def best_recipe_file(self) -> Path:
+        """The best trial's recipe, to paste."""
+        return self.study_folder / "best.yaml"
+
+    @property
     def left_out_sites(self) -> "RunFolder":
         """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
         return RunFolder(self.path / LEFT_OUT_SITES)

@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from raymed.cli.grid import grid, stage_line, time_line
+from raymed.cli.trials import trial_line
 from raymed.config import Experiment
 from raymed.pipeline.board import Board, seconds_left
 from raymed.pipeline.build import Built, build_events
-from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training
+from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training, TrialEnded
 from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
 from raymed.runs import RunFolder
@@ -126,6 +127,8 @@ class BuildDisplay:
             case MemberFailed():
                 name = escape(event.member)
                 self._say(f"[red]failed:[/] {name}, {event.part}: {escape(event.reason)}")
+            case TrialEnded():
+                self._say(trial_line(event))
             case Note():
                 mark = "[yellow]warning:[/] " if event.warning else ""
                 self._say(mark + escape(event.text))

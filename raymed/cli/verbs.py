@@ -47,6 +47,10 @@ def build(
     config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
     overrides: Overrides = None,
     run: RunOption = None,
+    from_study: Annotated[
+        int | None,
+        typer.Option(min=1, help="stack so many trials of the run's study, not the recipes"),
+    ] = None,
 ) -> None:
     """Build the ensemble of a configuration; the same command again continues."""
     from raymed.config import read_experiment
@@ -54,7 +58,33 @@ def build(
     experiment = read_experiment(config, overrides or ())
     with _loading():
         from raymed.cli.display import show_build
+
+        if from_study is not None:
+            from raymed.pipeline.tune import with_trials
+            from raymed.runs import RunFolder
+
+            folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+            experiment = with_trials(experiment, folder, from_study)
     show_build(experiment, run)
+
+
+@app.command()
+def tune(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    run: RunOption = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(help="another run, whose best trials are tried early", show_default=False),
+    ] = None,
+) -> None:
+    """Search a recipe's settings on the folds; finished trials are members. Continues."""
+    from raymed.config import read_experiment
+
+    experiment = read_experiment(config, overrides or ())
+    with _loading():
+        from raymed.cli.tuning import show_search
+    show_search(experiment, run, warm_start)
 
 
 @app.command()

@@ -1,18 +1,23 @@
 """The cluster: the only folder that imports Ray, and only when something is to run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from raymed.cluster.schedule import Engine, run_units
-from raymed.cluster.units import Failed, Finished, Reported
+from raymed.cluster.trials import Decider, TrialUnits
+from raymed.cluster.units import Failed, Finished, Reported, Said
 
 __all__ = [
+    "Decider",
     "Engine",
     "Failed",
     "Finished",
     "Reported",
+    "TrialUnits",
     "run_units",
     "start_engine",
+    "sweep",
 ]
 
 
@@ -27,3 +32,12 @@ def start_engine(
     from raymed.cluster.train import TrainRuns
 
     return TrainRuns(count, scratch, gpus)
+
+
+def sweep(
+    decider: Decider[Any], workers: int, gpus: float, processes: int, scratch: Path
+) -> Iterator[Said[Any] | None]:
+    """Run trials with Ray Tune in the running Ray, as `raymed.cluster.sweeping` says."""
+    from raymed.cluster.sweeping import sweep as run
+
+    yield from run(decider, workers, gpus, processes, scratch)

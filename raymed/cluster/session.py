@@ -37,7 +37,7 @@ def embedded_ray(cpus: int, gpus: int, log_folder: Path) -> Iterator[Path]:
     to a Ray already.
     """
     folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
-    with _environment({**_SETTINGS, _MARK: str(folder)}):
+    with environment({**_SETTINGS, _MARK: str(folder)}):
         import ray  # after the settings, and only when something is to run
         from ray._private import ray_constants
 
@@ -102,7 +102,7 @@ def _quiet_raylet() -> Iterator[None]:
 
 
 @contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

@@ -1,7 +1,6 @@
 """The Ray Train engine: each unit of work is a `TorchTrainer` run of its own."""
 
 import uuid
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,27 +12,12 @@ from ray.exceptions import RayActorError, RayError
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
-from raymed.training import Progress
 
-_NEAR_ZERO = 0.001
+NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
 _LISTEN_SECONDS = 0.2
-
-
-class _Mailbox:
-    """Holds what units say until the driver asks."""
-
-    def __init__(self) -> None:
-        self._said: deque[tuple[str, Progress]] = deque()
-
-    def put(self, name: str, progress: Progress) -> None:
-        self._said.append((name, progress))
-
-    def take(self) -> list[tuple[str, Progress]]:
-        said = list(self._said)
-        self._said.clear()
-        return said
 
 
 def _loop(config: dict[str, Any]) -> Fault | Returned:
@@ -66,7 +50,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
                 config["mailbox"].put.remote(config["name"], progress)
 
 
-def _fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault | Returned:
+def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays."""
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     trainer = TorchTrainer(
@@ -106,8 +90,8 @@ class TrainRuns(Generic[AnyUnit]):
     def __init__(self, count: int, scratch: Path, gpus: float = 0) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
         self._count, self._scratch, self._gpus = count, str(scratch), gpus
-        self._mailbox = ray.remote(_Mailbox).options(num_cpus=0).remote()
-        self._fit = ray.remote(_fit).options(num_cpus=_NEAR_ZERO, max_retries=0)
+        self._mailbox = open_mailbox()
+        self._fit = ray.remote(fit).options(num_cpus=NEAR_ZERO, max_retries=0)
         self._units: dict[str, AnyUnit] = {}
         self._tasks: dict[Any, str] = {}
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from raymed.config.compare import Compare, Transformer
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
+from raymed.config.search import Search, check_search, searched_recipe
 from raymed.config.strict import RelativePath, Strict
 from raymed.config.subgroups import ColumnOrSubgroup
 from raymed.errors import did_you_mean
@@ -145,6 +146,7 @@ class Experiment(Strict):
     evaluate: Evaluate = Evaluate()
     cluster: Cluster = Cluster()
     compare: Compare = Compare()
+    search: Search | None = Field(None, description="default: the usual space, 20 trials")
 
     @model_validator(mode="after")
     def _surfaces_are_of_two_members(self) -> Self:
@@ -170,6 +172,13 @@ class Experiment(Strict):
         name = self.compared_recipe
         if wish.transformer is not None and name is not None:
             self._refuse_no_rival(wish.transformer, name)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_searched_is_there(self) -> Self:
+        if self.search is not None:
+            name = searched_recipe(self.search, self.recipes)
+            check_search(self.recipes[name], self.search)
         return self
 
     def _refuse_no_rival(self, transformer: Transformer, name: str) -> None:

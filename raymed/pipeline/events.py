@@ -48,6 +48,21 @@ class MemberFailed:
 
 
 @dataclass(frozen=True)
+class TrialEnded:
+    """A trial of a study is `complete`, `pruned` after some folds, or has failed for a `reason`.
+
+    `best` is the number and score of the best trial so far.
+    """
+
+    number: int
+    state: str
+    folds: int
+    value: float | None = None
+    best: tuple[int, float] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence for the reader."""
 
@@ -55,7 +70,7 @@ class Note:
     warning: bool = False
 
 
-Event = Stage | Plan | Training | MemberFailed | Note
+Event = Stage | Plan | Training | MemberFailed | TrialEnded | Note
 
 
 def result_of(events: Generator[Event, None, Result]) -> Result:

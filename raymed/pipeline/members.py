@@ -81,7 +81,7 @@ def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
     """Give every recipe its identity; two recipes that mean the same are refused."""
     members = []
     for name, recipe in experiment.recipes.items():
-        member = Member(name, recipe, run.member(_identity(experiment, recipe, prepared)))
+        member = Member(name, recipe, run.member(member_identity(experiment, recipe, prepared)))
         members.append(member)
     twins = {member.id: member.name for member in members}
     for member in members:
@@ -142,7 +142,8 @@ def member_table(member: Member, split: str) -> pa.Table:
     return pq.read_table(member.folder.path / f"{split}.parquet")
 
 
-def _identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str:
+def member_identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str:
+    """Hash recipe, folds, seed, manifest content and recipe-schema version."""
     content: dict[str, Any] = recipe.model_dump(mode="json")
     content["pretrained"] = weights_identity(recipe.pretrained)
     return digest(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from raymed.errors import DiskFullError
 from raymed.files import write_json
 from raymed.pipeline.board import BOARD, FEATURES, Board, Cell, Row
-from raymed.pipeline.events import Event, MemberFailed, Plan, Stage, Training
+from raymed.pipeline.events import Event, MemberFailed, Plan, Stage, Training, TrialEnded
 from raymed.pipeline.status import member_folder, progress_file, read_board
 from raymed.runs import RunFolder
 
@@ -56,6 +56,8 @@ def take(board: Board, event: Event) -> bool:
             board.workers = event.workers
         case MemberFailed():
             _put(board, event.member, event.part, Cell("failed", reason=event.reason))
+        case TrialEnded():
+            board.done += 1
         case Training(ended=True):
             board.done += 1
             before = board.row(event.member).cells.get(event.part, Cell())

@@ -14,6 +14,7 @@ from raymed.files import read_json
 from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.report.sites import LeftOutSites, read_sites
+from raymed.report.study import StudyMaterial, read_study
 from raymed.runs import RunFolder
 
 SCHEMA = 1
@@ -88,6 +89,7 @@ class Material:
     sharpness: tuple[MemberSharpness, ...] = ()  # empty where it was not measured
     gallery: Gallery | None = None
     sites: LeftOutSites | None = None
+    study: StudyMaterial | None = None
 
     @property
     def patients_declared(self) -> bool:
@@ -141,6 +143,7 @@ def read_material(run: RunFolder) -> Material:
         sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
         gallery=read_gallery(run),
         sites=read_sites(run),
+        study=read_study(run, metrics["folds"]),
     )
 
 

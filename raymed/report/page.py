@@ -24,6 +24,7 @@ from raymed.report.movement import movement_figure
 from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
 from raymed.report.sites import cost_reading, site_figure, site_title
+from raymed.report.study import study_figures
 from raymed.report.subgroups import contrast_reading, read_subgroups, subgroup_figure
 from raymed.report.surfaces import surface_figures
 from raymed.report.tables import write_tables
@@ -115,6 +116,7 @@ def draw_all(material: Material) -> dict[str, Any]:
         "diversity": diversity_figures(material.metrics),
         "sites": site_figure(material.sites),
         "subgroups": subgroup_figure(material),
+        "study": study_figures(material.study),
         "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
     }
 

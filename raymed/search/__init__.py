@@ -9,17 +9,19 @@ from raymed.search.halving import EpochCurve, Halving
 from raymed.search.identity import Identity
 from raymed.search.leases import LeaseLostError
 from raymed.search.location import Point, parameters_of
-from raymed.search.opening import open_study
+from raymed.search.opening import LOG_LOSS, open_study
 from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.points import known_points, known_recipes
 from raymed.search.pruning import MedianOfMeans, Pruner, fold_order, make_pruner
 from raymed.search.sampling import Sampler, make_sampler, refuse_unfit_sampler
+from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
 from raymed.search.storage import open_storage
 from raymed.search.study import SharedStudy
 from raymed.search.trials import Trial, fold_values
 
 __all__ = [
+    "LOG_LOSS",
     "Budget",
     "Choices",
     "EpochCurve",
@@ -54,10 +56,12 @@ __all__ = [
     "open_storage",
     "open_study",
     "parameters_of",
+    "read_snapshot",
     "recipe_at",
     "refuse_unfit_sampler",
     "space_of",
     "spent_by",
     "suggest",
     "worse_by_patient",
+    "write_snapshot",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import optuna
 from optuna.storages import BaseStorage
+from optuna.trial import BaseTrial
 
 from raymed.errors import InputError
 from raymed.search.budget import Budget
@@ -28,7 +29,7 @@ def open_study(
     folder: Path,
     name: str,
     identity: Identity,
-    suggest: Callable[[optuna.Trial], Any],
+    suggest: Callable[[BaseTrial], Any],
     *,
     folds: int,
     objectives: Mapping[str, Literal["minimize", "maximize"]] = LOG_LOSS,

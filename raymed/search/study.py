@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
 from raymed.search.budget import DRIVER, FOLD, Budget, Spent, drivers, spent_by
 from raymed.search.halving import Halving
@@ -49,7 +49,7 @@ class SharedStudy:
     study: optuna.Study
     storage: BaseStorage
     folder: Path
-    suggest: Callable[[optuna.Trial], Any]
+    suggest: Callable[[BaseTrial], Any]
     seed: int
     folds: int
     started: float

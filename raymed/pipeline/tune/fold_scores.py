@@ -1,0 +1,34 @@
+"""What a fold of a trial is worth: its held-out log loss, of patients where they are known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from scipy.special import softmax
+
+from raymed.data.predictions import logits_of
+from raymed.ensemble import member_rows
+from raymed.evaluation import to_patient_level
+from raymed.search import OofRows
+
+
+def held_out_rows(attempts: Sequence[Path]) -> OofRows:
+    """Read the held-out predictions of a trial's folds."""
+    parts = [pq.read_table(attempt / "predictions.parquet") for attempt in attempts]
+    table = member_rows(parts, "train")
+    return OofRows(
+        table["sample_id"].to_numpy().astype(str),
+        table["patient"].to_numpy().astype(str),
+        table["label"].to_numpy().astype(np.int64),
+        np.asarray(softmax(logits_of(table).astype(np.float64), axis=1)),
+    )
+
+
+def log_loss_of(rows: OofRows, *, by_patient: bool) -> float:
+    """Give the mean log loss in nats, of patients' mean probabilities or of images."""
+    own, labels = rows.probabilities, rows.labels
+    if by_patient:
+        people = to_patient_level(own, labels, rows.patients.tolist())
+        own, labels = people.probabilities, people.labels
+    return float(-np.log(np.clip(own[np.arange(len(labels)), labels], 1e-15, 1.0)).mean())

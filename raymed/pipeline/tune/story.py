@@ -1,0 +1,217 @@
+"""`raymed tune`: the recipe of an experiment is varied, on the folds that its members have."""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.distributions import distribution_to_json
+from optuna.trial import FrozenTrial, TrialState
+
+from raymed.cluster import Reported, sweep
+from raymed.cluster.session import embedded_ray
+from raymed.config import SCHEMA_VERSION, Experiment, Recipe, Search, searched_recipe
+from raymed.errors import BuildError
+from raymed.files import write_text
+from raymed.pipeline.events import Event, Note, Stage, Training, result_of
+from raymed.pipeline.members import check_recipe
+from raymed.pipeline.placement import Placement, place
+from raymed.pipeline.prepare import Prepared, prepare
+from raymed.pipeline.recording import recorded
+from raymed.pipeline.tune.deciding import Deciding, told, trial_name
+from raymed.pipeline.tune.warm_start import Point, best_points, within
+from raymed.runs import RunFolder
+from raymed.search import (
+    LOG_LOSS,
+    Budget,
+    Halving,
+    Identity,
+    Range,
+    SharedStudy,
+    Space,
+    distributions_of,
+    known_points,
+    open_storage,
+    open_study,
+    space_of,
+    suggest,
+    write_snapshot,
+)
+
+HEARTBEAT_SECONDS = 30
+COST = "training_seconds"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study left behind: its trials, the space they are of, the best one's recipe."""
+
+    run: RunFolder
+    trials: tuple[FrozenTrial, ...]
+    space: Space
+    best: FrozenTrial | None
+    recipe: Recipe | None
+
+    def count(self, state: TrialState) -> int:
+        """Count the trials in one state."""
+        return sum(trial.state == state for trial in self.trials)
+
+
+def tune(
+    experiment: Experiment,
+    run: Path | str | None = None,
+    *,
+    warm_start: Path | str | None = None,
+) -> Tuned:
+    """Search a recipe of an experiment, in its run folder (default `./runs/<name>`).
+
+    `warm_start` is another run folder, whose study's best trials are tried early. The same call
+    again continues. Finished trials are members as `build` makes them. Raises `InputError` for bad
+    input and `BuildError` when every trial fails.
+    """
+    return result_of(tune_events(experiment, run, warm_start=warm_start))
+
+
+def tune_events(
+    experiment: Experiment,
+    run: Path | str | None = None,
+    *,
+    warm_start: Path | str | None = None,
+) -> Generator[Event, None, Tuned]:
+    """Search, telling what happens; the generator returns `Tuned`."""
+    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    with folder.lock():
+        earlier = best_points(warm_start) if warm_start is not None else []
+        stages = _stages(experiment, folder, earlier)
+        return (yield from recorded(stages, folder, experiment.name))
+
+
+def _stages(
+    experiment: Experiment, folder: RunFolder, earlier: Sequence[Point]
+) -> Generator[Event, None, Tuned]:
+    """Go through the stages of a search, in a folder that is held."""
+    folder.refuse_other(experiment)
+    search = experiment.search or Search()
+    name = searched_recipe(search, experiment.recipes)
+    recipe = experiment.recipes[name]
+    narrow = experiment.model_copy(update={"recipes": {name: recipe}})
+    placement, space = place(narrow), space_of(search, recipe)
+    yield Stage("building the model once")
+    check_recipe(name, recipe)
+    prepared = yield from prepare(experiment, folder, keep=True)
+    study = open_search(experiment, folder, prepared, space)
+    study.heartbeat()
+    _enqueue(study, space, earlier)
+    deciding = Deciding(
+        experiment,
+        folder,
+        prepared,
+        study,
+        placement.device,
+        placement.workers,
+        placement.gpus / placement.workers * recipe.workers,
+        paired=search.pruner == "paired",
+        waiting=study.adopt(alone=search.storage is None),
+    )
+    if len(study.study.directions) == 2:
+        yield Note("two objectives: no trial is stopped early")
+    yield from _searched(deciding, search, placement, recipe.workers)
+    write_snapshot(study.study, folder.trials_file)
+    tuned = tuned_so_far(folder, study, space)
+    if tuned.best is None:
+        raise BuildError(f"no trial of {len(tuned.trials)} is complete; logs: {folder.log_folder}")
+    assert tuned.recipe is not None
+    write_text(
+        folder.best_recipe_file,
+        yaml.safe_dump({trial_name(tuned.best.number): tuned.recipe.model_dump(mode="json")}),
+    )
+    return tuned
+
+
+def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
+    """Have the recipe's own point tried first, then what did well elsewhere."""
+    own, *known = known_points(space) or (None,)
+    if own is not None:
+        study.enqueue(dict(own), "recipe")
+    for point in earlier:
+        if inside := within(space, point):
+            study.enqueue(inside, "warm start")
+    for point in known:
+        study.enqueue(dict(point), "known")
+
+
+def open_search(
+    experiment: Experiment, folder: RunFolder, prepared: Prepared, space: Space
+) -> SharedStudy:
+    """Open the study of an experiment: a journal in the run folder, or a database."""
+    search = experiment.search or Search()
+    folder.study_folder.mkdir(parents=True, exist_ok=True)
+    objectives = dict(LOG_LOSS)
+    if search.objectives == "score_and_cost":
+        objectives[COST] = "minimize"
+    return open_study(
+        open_storage(search.storage, folder.study_folder),
+        folder.study_folder,
+        experiment.name,
+        Identity.of(
+            prepared.manifest.content,
+            prepared.folds.content,
+            experiment.seed,
+            SCHEMA_VERSION,
+            _identity(space),
+        ),
+        partial(suggest, space),
+        folds=prepared.folds.count,
+        objectives=objectives,
+        budget=Budget(search.trials, search.hours, search.gpu_hours),
+        sampler=search.sampler,
+        pruner="patients" if search.pruner == "paired" else search.pruner,
+        halving=Halving() if search.epochs else None,
+        plain=not space.conditional and all(isinstance(leaf, Range) for leaf in space.leaves),
+    )
+
+
+def _identity(space: Space) -> list[Any]:
+    found = distributions_of(space).items()
+    leaves = {name: distribution_to_json(distribution) for name, distribution in found}
+    return [space.recipe.model_dump(mode="json"), leaves]
+
+
+def tuned_so_far(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
+    """Read what a study has by now."""
+    trials, best = tuple(study.study.get_trials(deepcopy=False)), study.best()
+    return Tuned(folder, trials, space, best, suggest(space, best) if best is not None else None)
+
+
+def _searched(
+    deciding: Deciding, search: Search, placement: Placement, processes: int
+) -> Iterator[Event]:
+    """Run trials until the budget is spent; what is left unfinished is given back."""
+    study, run = deciding.study, deciding.run
+    ended = sum(each.state.is_finished() for each in study.study.get_trials(deepcopy=False))
+    budget = Budget(search.trials, search.hours, search.gpu_hours)
+    if budget.exhausted(study.spent()) is not None and not deciding.waiting:
+        return
+    yield Stage("searching", ended, search.trials)
+    yield Note(f"starting {placement.workers} workers on {placement.device}")
+    share = placement.gpus / placement.workers
+    beat = time.monotonic()
+    try:
+        with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
+            for said in sweep(deciding, placement.workers, share, processes, scratch):
+                yield from told(deciding.news)
+                if isinstance(said, Reported) and _is_planned(deciding, said.unit.member):
+                    yield Training(said.unit.member, said.unit.part, said.progress)
+                if time.monotonic() - beat > HEARTBEAT_SECONDS:
+                    study.heartbeat()
+                    beat = time.monotonic()
+            yield from told(deciding.news)
+    finally:
+        deciding.release()
+
+
+def _is_planned(deciding: Deciding, member: str) -> bool:
+    return any(work.member.name == member for work in list(deciding.at_work.values()))

@@ -1,0 +1,127 @@
+"""A study on real folds: what is stored, what its trials leave, what a build makes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from raymed.config import Experiment
+from raymed.errors import BuildError, InputError
+from raymed.files import checksum
+from raymed.pipeline.build import build
+from raymed.pipeline.tune import Tuned, tune, with_trials
+from raymed.runs import RunFolder
+from raymed.search import fold_values
+
+Make = Callable[..., Experiment]
+
+SPACE = "search.space={phases: [{lr: {low: 5e-4, high: 5e-3, log: true}}]}"
+FIVE = ("data.folds=3", SPACE, "search.trials=5", "search.pruner=median")
+RAYMED = str(Path(sys.executable).with_name("raymed"))
+pytestmark = pytest.mark.slow
+
+
+def _finished_folds(run: Path) -> dict[Path, int]:
+    """Every fold's marker, and when it was written."""
+    markers = run.glob("members/*/fold-*/DONE.json")
+    return {path: path.stat().st_mtime_ns for path in markers}
+
+
+@pytest.fixture(scope="module")
+def tuned(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """A study of five trials, never disturbed."""
+    return tune(make(*FIVE), tmp_path_factory.mktemp("tuned") / "run")
+
+
+def test_the_recipe_itself_is_the_first_trial(tuned: Tuned, make: Make) -> None:
+    assert tuned.trials[0].params == {"phases.0.lr": make().recipes["cnn"].phases[0].lr}
+
+
+def test_every_trial_is_stored_with_the_value_of_each_of_its_folds(tuned: Tuned) -> None:
+    assert len(tuned.trials) == 5
+    for trial in tuned.trials:
+        assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        folds = fold_values(trial)
+        assert len(folds) == 3 if trial.state == TrialState.COMPLETE else 0 < len(folds) < 3
+
+
+def test_the_best_trial_is_written_as_a_recipe_to_paste(tuned: Tuned) -> None:
+    assert tuned.best is not None
+    (written,) = yaml.safe_load(tuned.run.best_recipe_file.read_text()).values()
+    assert written["phases"][0]["lr"] == tuned.best.params["phases.0.lr"]
+
+
+def test_the_same_command_again_does_nothing_again(tuned: Tuned, make: Make) -> None:
+    before = _finished_folds(tuned.run.path)
+    again = tune(make(*FIVE), tuned.run.path)
+    assert [trial.params for trial in again.trials] == [trial.params for trial in tuned.trials]
+    assert _finished_folds(tuned.run.path) == before
+
+
+def test_another_space_in_the_same_folder_is_refused(tuned: Tuned, make: Make) -> None:
+    other = SPACE.replace("5e-3", "6e-3")
+    with pytest.raises(InputError, match="the search space"):
+        tune(make("data.folds=3", other, "search.trials=5"), tuned.run.path)
+
+
+def test_a_build_stacks_trials_without_training_and_they_are_what_it_would_have_made(
+    tuned: Tuned, make: Make, tmp_path: Path
+) -> None:
+    experiment = make(*FIVE)
+    stacked = with_trials(experiment, tuned.run, 2)
+    assert len(stacked.recipes) == 2
+    before = {
+        path: path.stat().st_mtime_ns for path in tuned.run.path.glob("members/*/*/DONE.json")
+    }
+    built = build(stacked, tuned.run.path)
+    assert _finished_folds(tuned.run.path) == before
+    assert built.run.report_file.exists()
+    (name, recipe), *_ = stacked.recipes.items()
+    alone = build(stacked.model_copy(update={"recipes": {name: recipe}}), tmp_path / "run")
+    for folder in alone.run.path.glob("members/*"):
+        twin = tuned.run.path / "members" / folder.name / "oof.parquet"
+        assert checksum(twin) == checksum(folder / "oof.parquet")
+
+
+def test_a_folder_without_a_study_has_nothing_to_stack(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no study"):
+        with_trials(make(), RunFolder.at(tmp_path / "run"), 2)
+
+
+def test_a_study_whose_first_trials_all_fail_ends_with_the_first_error(
+    make: Make, tmp_path: Path
+) -> None:
+    lost = "search.space={phases: [{lr: {low: 1e18, high: 1e19, log: true}}]}"
+    with pytest.raises(BuildError, match="every trial so far failed; the first one: fold"):
+        tune(make(lost, "recipes.cnn.phases=[{epochs: 3, lr: 2e18}]"), tmp_path / "run")
+
+
+def test_a_killed_driver_loses_no_trial_and_repeats_none(
+    make: Make, config_file: Path, tmp_path: Path, tuned: Tuned
+) -> None:
+    run = tmp_path / "run"
+    command = [RAYMED, "tune", str(config_file), *FIVE, "--run", str(run)]
+    victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while len(list(run.glob("members/*/fold-*/DONE.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    done = _finished_folds(run)
+    assert len(done) >= 4
+
+    again = tune(make(*FIVE), run)
+
+    assert [trial.number for trial in again.trials] == list(range(5))
+    assert all(trial.state.is_finished() for trial in again.trials)
+    assert not any(trial.state == TrialState.FAIL for trial in again.trials)
+    assert done.items() <= _finished_folds(run).items()
+    first = [trial.params for trial in again.trials[:1]]
+    assert first == [trial.params for trial in tuned.trials[:1]]
