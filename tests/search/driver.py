@@ -1,6 +1,6 @@
 """A process of its own that drives the study in a folder; it logs each fold before it runs it.
 
-`python driver.py FOLDER LOG TRIALS SECONDS_A_FOLD`
+`python driver.py FOLDER LOG TRIALS SECONDS_A_FOLD [alone] [URL]`
 """
 
 import sys
@@ -17,8 +17,9 @@ def suggest(trial: optuna.Trial) -> float:
 
 
 def main(folder: Path, log: Path, trials: int, seconds: float) -> None:
+    url = next((word for word in sys.argv[5:] if "://" in word), None)
     study = open_study(
-        open_storage(None, folder),
+        open_storage(url, folder),
         folder,
         "toy",
         Identity.of("m", "f", 7, 1, {}),

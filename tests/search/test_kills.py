@@ -1,54 +1,11 @@
 """Real drivers in processes of their own, killed outright: no trial is lost, none is repeated."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-import raymed
-from raymed.search import open_storage
-
-SCRIPT = Path(__file__).with_name("driver.py")
-ROOT = Path(raymed.__file__).parent.parent
-
-
-class Drivers:
-    """Starts drivers of one study."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.folder, self.log = tmp_path / "study", tmp_path / "log"
-
-    def start(self, trials: int, seconds: float, *words: str) -> "subprocess.Popen[bytes]":
-        given = [str(self.folder), str(self.log), str(trials), str(seconds), *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen([sys.executable, str(SCRIPT), *given], env=environment)
-
-    def wait_for(self, lines: int) -> None:
-        for _ in range(6000):
-            if self.log.exists() and len(self.log.read_text().splitlines()) >= lines:
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"not {lines} folds in a minute")
-
-    def ran(self) -> Counter[tuple[int, int]]:
-        """How often each fold of each trial was begun."""
-        words = [line.split() for line in self.log.read_text().splitlines()]
-        return Counter((int(number), int(fold)) for number, fold, _ in words)
-
-    def trials(self) -> list[FrozenTrial]:
-        storage = open_storage(None, self.folder)
-        return optuna.load_study(study_name="toy", storage=storage).trials
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+from tests.search.processes import Drivers, kill
 
 
 def test_a_killed_drivers_trial_goes_on_with_its_number_and_runs_no_fold_twice(
