@@ -70,6 +70,10 @@ def _read_model(content: Any, model: type[BaseModel], path: Path, written: Any) 
             raise InputError(
                 place_of(below), "is resolved when a recipe is read", "vary phases.N.epochs"
             )
+        if below == ("workers",):
+            raise InputError(
+                place_of(below), "changes what a trial runs on, not its recipe", "leave it out"
+            )
         tree[key] = _read_field(value, model.model_fields[key], below, written)
     return tree
 

@@ -73,6 +73,7 @@ def read(text: str, numbers_only: bool = False, **recipe: Any) -> Space:
         ("phases: [{}, {}, {}, {lr: 1}]", "search.space.phases.3: the recipe has phases 0 to 2"),
         ("phases: {first: {lr: 1}}", "search.space.phases.first: the recipe has phases 0 to 2"),
         ("budget: {low: 5, high: 10}", "search.space.budget: is resolved when a recipe is read"),
+        ("workers: {low: 1, high: 2}", "search.space.workers: changes what a trial runs on"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,14 @@ from raymed.pipeline.prepare import Prepared, decode
 from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
-from raymed.search import SharedStudy, Trial, first_error, fold_order, worse_by_patient
+from raymed.search import (
+    LeaseLostError,
+    SharedStudy,
+    Trial,
+    first_error,
+    fold_order,
+    worse_by_patient,
+)
 
 AnyUnit = FeatureUnit | FoldUnit
 
@@ -72,6 +80,14 @@ class Deciding:
     def heard(self, number: int, said: Finished[AnyUnit] | Failed[AnyUnit]) -> bool:
         """Take in how a unit ended; whether its trial goes on."""
         work = self.at_work[number]
+        try:
+            return self._took_in(work, said)
+        except LeaseLostError as error:
+            self.at_work.pop(number, None)
+            self.news.put(Note(str(error), warning=True))
+            return False
+
+    def _took_in(self, work: AtWork, said: Finished[AnyUnit] | Failed[AnyUnit]) -> bool:
         if isinstance(said, Failed):
             fold = said.unit.fold if isinstance(said.unit, FoldUnit) else 0
             work.member.folder.record_failure(fold, said.reason, said.trace)
@@ -96,7 +112,8 @@ class Deciding:
     def release(self) -> None:
         """Leave what is at work to the next driver: nobody has died."""
         for trial in [*(work.trial for work in self.at_work.values()), *self.waiting]:
-            self.study.release(trial)
+            with suppress(LeaseLostError):
+                self.study.release(trial)
 
     def _refuse_hopeless(self) -> None:
         error = first_error(self.study.study.get_trials(deepcopy=False))
