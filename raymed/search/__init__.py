@@ -9,7 +9,7 @@ from raymed.search.opening import open_study
 from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.pruning import MedianOfMeans, Pruner, fold_order, make_pruner
 from raymed.search.sampling import Sampler, make_sampler, refuse_unfit_sampler
-from raymed.search.storage import open_storage
+from raymed.search.storage import close_storage, open_storage
 from raymed.search.study import SharedStudy
 from raymed.search.trials import Trial, fold_values
 
@@ -27,6 +27,7 @@ __all__ = [
     "Spent",
     "Trial",
     "choose_diverse",
+    "close_storage",
     "first_error",
     "fold_order",
     "fold_values",

@@ -35,6 +35,13 @@ def open_storage(wish: str | None, folder: Path) -> BaseStorage:
     return _open_journal(folder / JOURNAL) if wish is None else _open_database(wish)
 
 
+def close_storage(storage: BaseStorage) -> None:
+    """Close a database's connections; a journal has none."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
+
+
 def is_journal(storage: BaseStorage) -> bool:
     """Tell whether a study is kept in its folder, and so is alone in its storage."""
     return isinstance(storage, JournalStorage)

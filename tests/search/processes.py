@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 import raymed
-from raymed.search import open_storage
+from raymed.search import close_storage, open_storage
 
 SCRIPT = Path(__file__).with_name("driver.py")
 ROOT = Path(raymed.__file__).parent.parent
@@ -43,7 +43,9 @@ class Drivers:
 
     def trials(self, url: str | None = None) -> list[FrozenTrial]:
         storage = open_storage(url, self.folder)
-        return optuna.load_study(study_name="toy", storage=storage).trials
+        trials = optuna.load_study(study_name="toy", storage=storage).trials
+        close_storage(storage)
+        return trials
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from raymed.errors import InputError
-from raymed.search import SharedStudy, open_storage
+from raymed.search import SharedStudy, close_storage, open_storage
 from raymed.search.locks import study_lock
 from tests.search.conftest import Clock, run_folds
 from tests.search.processes import Drivers, kill
@@ -90,13 +91,11 @@ def wait_for(port: int) -> None:
 @pytest.fixture
 def url(server: str) -> Iterator[str]:
     """The server with no study in it."""
-    import optuna
-
     yield server
     storage = open_storage(server, Path("/none"))
     for name in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=name, storage=storage)
-    storage.engine.dispose()  # type: ignore[attr-defined]
+    close_storage(storage)
 
 
 def test_two_drivers_share_a_database_and_one_is_killed(url: str, tmp_path: Path) -> None:
