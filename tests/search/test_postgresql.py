@@ -66,9 +66,7 @@ def server() -> Iterator[str]:
             port = free.getsockname()[1]
         words = ["-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
         words += ["-c", "listen_addresses=127.0.0.1"]
-        process = subprocess.Popen(
-            [found or "", *words], stderr=(folder / "log").open("wb"), **options
-        )
+        process = subprocess.Popen([found or "", *words], stderr=subprocess.DEVNULL, **options)
         try:
             wait_for(port)
             yield f"postgresql+psycopg://raymed:{PASSWORD}@127.0.0.1:{port}/postgres"
