@@ -26,7 +26,8 @@ class Drivers:
 
     def start(self, trials: int, seconds: float, *words: str) -> "subprocess.Popen[bytes]":
         given = [str(self.folder), str(self.log), str(trials), str(seconds), *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         return subprocess.Popen([sys.executable, str(SCRIPT), *given], env=environment)
 
     def wait_for(self, lines: int) -> None:

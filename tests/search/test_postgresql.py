@@ -153,6 +153,30 @@ def test_of_two_drivers_one_adopts(
     assert adopted == [0]
 
 
+def test_drivers_that_make_the_tables_at_once_all_get_them(url: str, tmp_path: Path) -> None:
+    import psycopg
+
+    plain = url.replace("+psycopg", "").replace("{", "%7B").replace("}", "%7D")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fresh")
+    opened: list[object] = []
+    start = threading.Barrier(4)
+
+    def open_fresh() -> None:
+        start.wait()
+        storage = open_storage(url.replace("/postgres", "/fresh"), tmp_path)
+        opened.append(storage)
+        close_storage(storage)
+
+    threads = [threading.Thread(target=open_fresh) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(opened) == 4
+
+
 def test_a_wrong_password_is_told_without_it(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="authentication failed") as refused:
         open_storage(url.replace(PASSWORD, "wr{o}ng"), tmp_path)
