@@ -102,18 +102,30 @@ def _open_database(wish: str) -> RDBStorage:
         ) from None
 
 
+class _Database(RDBStorage):
+    """Optuna's storage without its heartbeat; what cannot be opened leaves no connection open."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, engine_kwargs=options, heartbeat_interval=None)
+        except BaseException:
+            if hasattr(self, "engine"):
+                self.engine.dispose()
+            raise
+
+
 def _make_tables(url: str, options: dict[str, Any]) -> RDBStorage:
     """Open a database, with Optuna's tables; where another driver makes them too, try again."""
     for pause in (0.5, 1.0):
         try:
-            return RDBStorage(url, engine_kwargs=dict(options), heartbeat_interval=None)
+            return _Database(url, dict(options))
         except (IntegrityError, ProgrammingError):
             time.sleep(pause)
         except OperationalError as error:
             if "already exists" not in str(error.orig):
                 raise
             time.sleep(pause)
-    return RDBStorage(url, engine_kwargs=dict(options), heartbeat_interval=None)
+    return _Database(url, dict(options))
 
 
 def _read_url(wish: str) -> URL:
