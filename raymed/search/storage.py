@@ -2,13 +2,21 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from raymed.errors import InputError
 from raymed.search.locks import JournalLock
@@ -33,6 +41,13 @@ def open_storage(wish: str | None, folder: Path) -> BaseStorage:
     Raises `InputError` at `search.storage` for what cannot be opened; no password is in it.
     """
     return _open_journal(folder / JOURNAL) if wish is None else _open_database(wish)
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Close a database's connections; a journal has none."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def is_journal(storage: BaseStorage) -> bool:
@@ -64,7 +79,7 @@ def _open_database(wish: str) -> RDBStorage:
             options["connect_args"] = {patience: CONNECT_SECONDS}
         # Optuna formats the URL, so braces in a password would be fields.
         whole = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-        return RDBStorage(whole, engine_kwargs=options, heartbeat_interval=None)
+        return _make_tables(whole, options)
     except NoSuchModuleError:
         raise InputError(
             PLACE, f"{shown}: {url.drivername!r} is no database that is known", f"write {EXAMPLE}"
@@ -85,6 +100,32 @@ def _open_database(wish: str) -> RDBStorage:
             f"{shown} cannot be opened ({_without_secrets(said[0] if said else '', url)})",
             "check that it runs, and its host, port, user and password",
         ) from None
+
+
+class _Database(RDBStorage):
+    """Optuna's storage without its heartbeat; what cannot be opened leaves no connection open."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, engine_kwargs=options, heartbeat_interval=None)
+        except BaseException:
+            if hasattr(self, "engine"):
+                self.engine.dispose()
+            raise
+
+
+def _make_tables(url: str, options: dict[str, Any]) -> RDBStorage:
+    """Open a database, with Optuna's tables; where another driver makes them too, try again."""
+    for pause in (0.5, 1.0):
+        try:
+            return _Database(url, dict(options))
+        except (IntegrityError, ProgrammingError):
+            time.sleep(pause)
+        except OperationalError as error:
+            if "already exists" not in str(error.orig):
+                raise
+            time.sleep(pause)
+    return _Database(url, dict(options))
 
 
 def _read_url(wish: str) -> URL:

@@ -27,6 +27,7 @@ from raymed.search.leases import (
 )
 from raymed.search.locks import study_lock
 from raymed.search.sampling import Sampler, make_sampler, trial_seed
+from raymed.search.storage import close_storage
 from raymed.search.trials import (
     EPOCHS,
     ERROR,
@@ -62,6 +63,10 @@ class SharedStudy:
     def heartbeat(self) -> None:
         """Tell the other drivers that this one lives."""
         self.study.set_user_attr(f"{DRIVER}{self.driver}", [self.started, self.clock()])
+
+    def close(self) -> None:
+        """Close what the study is kept in; what runs stays this driver's until its lease ends."""
+        close_storage(self.storage)
 
     def spent(self) -> Spent:
         """Add up what the study has cost, all drivers together."""

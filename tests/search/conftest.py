@@ -1,13 +1,14 @@
 """A study of one number, in a folder of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 
-from raymed.search import Identity, SharedStudy, open_storage, open_study
+from raymed.search import Identity, SharedStudy, close_storage, open_storage, open_study
 
 IDENTITY = Identity.of("manifest", "folds", 7, 1, {"rho": [0.0, 1.0]})
 
@@ -32,15 +33,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def driver(tmp_path: Path, clock: Clock) -> Callable[..., SharedStudy]:
+def driver(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., SharedStudy]]:
     """Opens the same study anew, as another process would; `url` for a database."""
+
+    storages: list[BaseStorage] = []
 
     def open_one(**options: Any) -> SharedStudy:
         folder = options.pop("folder", tmp_path / "study")
         given = {"identity": IDENTITY, "suggest": suggest, "folds": 3, "clock": clock, **options}
-        return open_study(open_storage(given.pop("url", None), folder), folder, "toy", **given)
+        storage = open_storage(given.pop("url", None), folder)
+        storages.append(storage)
+        return open_study(storage, folder, "toy", **given)
 
-    return open_one
+    yield open_one
+    for storage in storages:
+        close_storage(storage)
 
 
 def run_folds(study: SharedStudy, values: list[float]) -> Any:

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 import raymed
-from raymed.search import open_storage
+from raymed.search import close_storage, open_storage
 
 SCRIPT = Path(__file__).with_name("driver.py")
 ROOT = Path(raymed.__file__).parent.parent
@@ -26,7 +26,8 @@ class Drivers:
 
     def start(self, trials: int, seconds: float, *words: str) -> "subprocess.Popen[bytes]":
         given = [str(self.folder), str(self.log), str(trials), str(seconds), *words]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         return subprocess.Popen([sys.executable, str(SCRIPT), *given], env=environment)
 
     def wait_for(self, lines: int) -> None:
@@ -43,7 +44,9 @@ class Drivers:
 
     def trials(self, url: str | None = None) -> list[FrozenTrial]:
         storage = open_storage(url, self.folder)
-        return optuna.load_study(study_name="toy", storage=storage).trials
+        trials = optuna.load_study(study_name="toy", storage=storage).trials
+        close_storage(storage)
+        return trials
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

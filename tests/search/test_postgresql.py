@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from raymed.errors import InputError
-from raymed.search import SharedStudy, open_storage
+from raymed.search import SharedStudy, close_storage, open_storage
 from raymed.search.locks import study_lock
 from tests.search.conftest import Clock, run_folds
 from tests.search.processes import Drivers, kill
@@ -65,9 +66,7 @@ def server() -> Iterator[str]:
             port = free.getsockname()[1]
         words = ["-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
         words += ["-c", "listen_addresses=127.0.0.1"]
-        process = subprocess.Popen(
-            [found or "", *words], stderr=(folder / "log").open("wb"), **options
-        )
+        process = subprocess.Popen([found or "", *words], stderr=subprocess.DEVNULL, **options)
         try:
             wait_for(port)
             yield f"postgresql+psycopg://raymed:{PASSWORD}@127.0.0.1:{port}/postgres"
@@ -90,13 +89,11 @@ def wait_for(port: int) -> None:
 @pytest.fixture
 def url(server: str) -> Iterator[str]:
     """The server with no study in it."""
-    import optuna
-
     yield server
     storage = open_storage(server, Path("/none"))
     for name in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=name, storage=storage)
-    storage.engine.dispose()  # type: ignore[attr-defined]
+    close_storage(storage)
 
 
 def test_two_drivers_share_a_database_and_one_is_killed(url: str, tmp_path: Path) -> None:
@@ -154,6 +151,30 @@ def test_of_two_drivers_one_adopts(
         thread.join(30)
 
     assert adopted == [0]
+
+
+def test_drivers_that_make_the_tables_at_once_all_get_them(url: str, tmp_path: Path) -> None:
+    import psycopg
+
+    plain = url.replace("+psycopg", "").replace("{", "%7B").replace("}", "%7D")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fresh")
+    opened: list[object] = []
+    start = threading.Barrier(4)
+
+    def open_fresh() -> None:
+        start.wait()
+        storage = open_storage(url.replace("/postgres", "/fresh"), tmp_path)
+        opened.append(storage)
+        close_storage(storage)
+
+    threads = [threading.Thread(target=open_fresh) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(opened) == 4
 
 
 def test_a_wrong_password_is_told_without_it(url: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from optuna.storages import JournalStorage, RDBStorage
 
 from raymed.errors import InputError
-from raymed.search import open_storage
+from raymed.search import close_storage, open_storage
 
 SECRET = "s3cr{e}t%40x"
 
@@ -33,6 +33,7 @@ def test_a_url_opens_a_database_without_optunas_heartbeat(tmp_path: Path) -> Non
 
     assert isinstance(storage, RDBStorage)
     assert storage.heartbeat_interval is None
+    close_storage(storage)
 
 
 def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
