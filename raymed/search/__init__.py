@@ -14,13 +14,9 @@ from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.points import known_points, known_recipes
 from raymed.search.pruning import MedianOfMeans, Pruner, fold_order, make_pruner
 from raymed.search.sampling import Sampler, make_sampler, refuse_unfit_sampler
-<<<<<<< HEAD
 from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
-from raymed.search.storage import open_storage
-=======
 from raymed.search.storage import close_storage, open_storage
->>>>>>> study
 from raymed.search.study import SharedStudy
 from raymed.search.trials import Trial, fold_values
 
@@ -47,13 +43,10 @@ __all__ = [
     "Spent",
     "Trial",
     "choose_diverse",
-<<<<<<< HEAD
+    "close_storage",
     "default_tree",
     "distributions_of",
     "family_of",
-=======
-    "close_storage",
->>>>>>> study
     "first_error",
     "fold_order",
     "fold_values",

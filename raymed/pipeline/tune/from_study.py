@@ -1,5 +1,7 @@
 """`raymed build --from-study`: finished trials are members already; a few good ones are stacked."""
 
+from contextlib import closing
+
 import numpy as np
 from optuna.trial import TrialState
 
@@ -28,10 +30,11 @@ def with_trials(experiment: Experiment, run: RunFolder, count: int) -> Experimen
     space = space_of(search, experiment.recipes[searched_recipe(search, experiment.recipes)])
     with run.lock():
         prepared = result_of(prepare(experiment, run, keep=True))
-    study = open_search(experiment, run, prepared, space)
     recipes: dict[int, Recipe] = {}
     rows: dict[int, OofRows] = {}
-    for trial in study.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    with closing(open_search(experiment, run, prepared, space)) as study:
+        complete = study.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in complete:
         recipe = suggest(space, trial)
         found = _rows(experiment, run, prepared, recipe, trial.number)
         if found is not None and recipe not in recipes.values():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml
 from optuna.distributions import distribution_to_json
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from raymed.cluster import Reported, sweep
 from raymed.cluster.session import embedded_ray
@@ -47,17 +48,12 @@ COST = "training_seconds"
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a study left behind: its trials, the space they are of, the best one's recipe."""
+    """What a study left behind: its trials, the best of them and its recipe."""
 
     run: RunFolder
     trials: tuple[FrozenTrial, ...]
-    space: Space
-    best: FrozenTrial | None
-    recipe: Recipe | None
-
-    def count(self, state: TrialState) -> int:
-        """Count the trials in one state."""
-        return sum(trial.state == state for trial in self.trials)
+    best: FrozenTrial
+    recipe: Recipe
 
 
 def tune(
@@ -102,33 +98,38 @@ def _stages(
     yield Stage("building the model once")
     check_recipe(name, recipe)
     prepared = yield from prepare(experiment, folder, keep=True)
-    study = open_search(experiment, folder, prepared, space)
-    study.heartbeat()
-    _enqueue(study, space, earlier)
-    deciding = Deciding(
-        experiment,
-        folder,
-        prepared,
-        study,
-        placement.device,
-        placement.workers,
-        placement.gpus / placement.workers * recipe.workers,
-        paired=search.pruner == "paired",
-        waiting=study.adopt(alone=search.storage is None),
-    )
-    if len(study.study.directions) == 2:
-        yield Note("two objectives: no trial is stopped early")
-    yield from _searched(deciding, search, placement, recipe.workers)
-    write_snapshot(study.study, folder.trials_file)
-    tuned = tuned_so_far(folder, study, space)
-    if tuned.best is None:
-        raise BuildError(f"no trial of {len(tuned.trials)} is complete; logs: {folder.log_folder}")
-    assert tuned.recipe is not None
-    write_text(
-        folder.best_recipe_file,
-        yaml.safe_dump({trial_name(tuned.best.number): tuned.recipe.model_dump(mode="json")}),
-    )
-    return tuned
+    with closing(open_search(experiment, folder, prepared, space)) as study:
+        study.heartbeat()
+        _enqueue(study, space, earlier)
+        deciding = Deciding(
+            experiment,
+            folder,
+            prepared,
+            study,
+            placement.device,
+            placement.workers,
+            placement.gpus / placement.workers * recipe.workers,
+            paired=search.pruner == "paired",
+            waiting=study.adopt(alone=search.storage is None),
+        )
+        if len(study.study.directions) == 2:
+            yield Note("two objectives: no trial is stopped early")
+        try:
+            yield from _searched(deciding, search, placement, recipe.workers)
+        finally:
+            write_snapshot(study.study, folder.trials_file)
+        return _tuned(folder, study, space)
+
+
+def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
+    """Read what a study came to, and write the best recipe down."""
+    trials, best = tuple(study.study.get_trials(deepcopy=False)), study.best()
+    if best is None:
+        raise BuildError(f"no trial of {len(trials)} is complete; logs: {folder.log_folder}")
+    recipe = suggest(space, best)
+    written = {trial_name(best.number): recipe.model_dump(mode="json")}
+    write_text(folder.best_recipe_file, yaml.safe_dump(written))
+    return Tuned(folder, trials, best, recipe)
 
 
 def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
@@ -178,12 +179,6 @@ def _identity(space: Space) -> list[Any]:
     found = distributions_of(space).items()
     leaves = {name: distribution_to_json(distribution) for name, distribution in found}
     return [space.recipe.model_dump(mode="json"), leaves]
-
-
-def tuned_so_far(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
-    """Read what a study has by now."""
-    trials, best = tuple(study.study.get_trials(deepcopy=False)), study.best()
-    return Tuned(folder, trials, space, best, suggest(space, best) if best is not None else None)
 
 
 def _searched(
