@@ -108,7 +108,7 @@ def test_a_killed_driver_loses_no_trial_and_repeats_none(
     run = tmp_path / "run"
     command = [RAYMED, "tune", str(config_file), *FIVE, "--run", str(run)]
     victim = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 400
     while len(list(run.glob("members/*/fold-*/DONE.json"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(victim.pid, signal.SIGKILL)
