@@ -57,7 +57,6 @@ class Search(Strict):
         "auto",
         description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median",
     )
-    epochs: bool = Field(False, description="also stop trials within a fold: successive halving")
     trials: int | None = Field(20, ge=1, le=1_000_000)
     hours: float | None = Field(None, gt=0, description="of wall time")
     gpu_hours: float | None = Field(None, gt=0)
@@ -73,10 +72,9 @@ class Search(Strict):
         if self.trials is None and self.hours is None and self.gpu_hours is None:
             raise ValueError("has no end: give trials, hours or gpu_hours")
         if self.objectives == "score_and_cost":
-            if self.pruner not in ("auto", "none") or self.epochs:
+            if self.pruner not in ("auto", "none"):
                 raise ValueError(
-                    "score_and_cost stops no trial early: leave out pruner and epochs, or set "
-                    "objectives: score"
+                    "score_and_cost stops no trial early: leave out pruner, or set objectives: score"
                 )
             if self.sampler == "cmaes":
                 raise ValueError(

@@ -27,7 +27,6 @@ def test_without_a_word_it_is_twenty_trials_of_tpe() -> None:
         ({"gpu_hours": -1}, "greater than 0"),
         ({"sampler": "grid"}, "'tpe', 'random' or 'cmaes'"),
         ({"objectives": "score_and_cost", "pruner": "median"}, "stops no trial early"),
-        ({"objectives": "score_and_cost", "epochs": True}, "stops no trial early"),
         ({"objectives": "score_and_cost", "sampler": "cmaes"}, "cmaes knows one objective"),
         ({"storage": "study.db"}, "is no database"),
         ({"storage": "redis://host"}, "is no database"),

@@ -28,7 +28,6 @@ from raymed.runs import RunFolder
 from raymed.search import (
     LOG_LOSS,
     Budget,
-    Halving,
     Identity,
     Range,
     SharedStudy,
@@ -170,7 +169,6 @@ def open_search(
         budget=Budget(search.trials, search.hours, search.gpu_hours),
         sampler=search.sampler,
         pruner="patients" if search.pruner == "paired" else search.pruner,
-        halving=Halving() if search.epochs else None,
         plain=not space.conditional and all(isinstance(leaf, Range) for leaf in space.leaves),
     )
 
