@@ -74,7 +74,8 @@ class Search(Strict):
         if self.objectives == "score_and_cost":
             if self.pruner not in ("auto", "none"):
                 raise ValueError(
-                    "score_and_cost stops no trial early: leave out pruner, or set objectives: score"
+                    "score_and_cost stops no trial early: leave out pruner, or set objectives: "
+                    "score"
                 )
             if self.sampler == "cmaes":
                 raise ValueError(
