@@ -212,6 +212,9 @@ class SharedStudy:
             self._fail(handle, error)
             raise
         frozen = self.storage.get_trial(handle._trial_id)
+        for fold in fold_values(frozen).keys() - frozen.intermediate_values.keys():
+            if self._prunes:  # its driver died before it said so
+                handle.report(fold_values(frozen)[fold], step=fold)
         deaths = int(frozen.user_attrs.get(DEATHS, 0))
         return Trial(handle.number, chosen, fold_values(frozen), deaths, handle)
 

@@ -35,14 +35,16 @@ def stored(trial: Trial) -> FrozenTrial:
 
 
 def fold_values(frozen: FrozenTrial) -> dict[int, float]:
-    """Give each finished fold's value, also where Optuna takes no intermediate values."""
-    if frozen.intermediate_values:
-        return dict(frozen.intermediate_values)
-    return {
+    """Give each finished fold's value, also where Optuna takes no intermediate values.
+
+    A driver may have died after it stored the fold and before it told Optuna.
+    """
+    own = {
         int(key.removeprefix(FOLD)): float(value["value"])
         for key, value in frozen.user_attrs.items()
         if key.startswith(FOLD)
     }
+    return own | dict(frozen.intermediate_values)
 
 
 def epoch_curve(frozen: FrozenTrial, fold: int) -> EpochCurve | None:

@@ -103,10 +103,6 @@ def test_what_is_wrong_is_said_with_its_place(text: str, said: str) -> None:
             "the recipe refuses sam.variant=msam, optimizer.momentum=0.0; msam climbs along",
         ),
         (
-            "{batch_size: {low: 2, high: 64}, workers: {low: 1, high: 4}}",
-            "the recipe refuses batch_size=2, workers=4; batch_size 2 gives 4 workers less",
-        ),
-        (
             "{model: hybrid/resnet18, hybrid: {embedding_dim: {low: 64, high: 128}}}",
             "cannot be divided among 8 heads",
         ),

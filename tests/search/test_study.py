@@ -157,6 +157,25 @@ def test_an_orphan_is_adopted_with_its_number_its_parameters_and_its_folds(share
     assert [trial.state for trial in shared().study.trials] == [TrialState.COMPLETE]
 
 
+def test_a_driver_that_died_between_storing_a_fold_and_telling_it_loses_no_fold(
+    shared: Driver,
+) -> None:
+    study = shared()
+    trial = study.ask()
+    assert trial is not None
+    fold = {"value": 0.3, "seconds": 1.0, "gpus": 0.0}
+    trial.handle.set_user_attr("fold:0", fold)  # and then it died
+
+    heir = shared()
+    (adopted,) = heir.adopt(alone=True)
+    assert adopted.done == {0: 0.3}
+    for left in (1, 2):
+        heir.report(adopted, left, 0.6)
+
+    assert heir.finish(adopted) == TrialState.COMPLETE
+    assert heir.study.trials[0].intermediate_values == {0: 0.3, 1: 0.6, 2: 0.6}
+
+
 def test_the_second_death_of_a_trial_is_its_end(shared: Driver) -> None:
     run_folds(shared(), [0.3])
     assert len(shared().adopt(alone=True)) == 1
