@@ -15,6 +15,7 @@ from raymed.cluster.session import embedded_ray
 from raymed.training import Progress
 
 FOLDS = 3
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
