@@ -61,15 +61,7 @@ def open_study(
         load_if_exists=True,
     )
     with study_lock(storage, name, folder):
-        found = study.user_attrs.get(IDENTITY)
-        if found is None and study.get_trials(deepcopy=False):
-            raise InputError(
-                place, f"the study {name!r} is not of raymed", "give the experiment another name"
-            )
-        if found is None:
-            study.set_user_attr(IDENTITY, identity.facts())
-        else:
-            identity.refuse_other(found, place)
+        _claim(study, identity, place)
     return SharedStudy(
         study=study,
         storage=storage,
@@ -83,6 +75,18 @@ def open_study(
         halving=halving,
         clock=clock,
     )
+
+
+def _claim(study: optuna.Study, identity: Identity, place: str) -> None:
+    """Mark a new study as this experiment's; refuse one that is another's, or not of raymed."""
+    found = study.user_attrs.get(IDENTITY)
+    if found is not None:
+        identity.refuse_other(found, place)
+    elif study.get_trials(deepcopy=False):
+        fault = f"the study {study.study_name!r} is not of raymed"
+        raise InputError(place, fault, "give the experiment another name")
+    else:
+        study.set_user_attr(IDENTITY, identity.facts())
 
 
 def _refuse_other_name(storage: BaseStorage, name: str, place: str) -> None:

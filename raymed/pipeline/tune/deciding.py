@@ -198,9 +198,9 @@ class Deciding:
         self._plan()
 
     def _hopeless(self, work: AtWork) -> bool:
-        if not self.paired:
-            return self.study.should_prune(work.trial)
-        best = self.study.best()
+        if self.study.should_prune(work.trial):
+            return True
+        best = self.study.best() if self.paired else None
         if best is None:
             return False
         recipe = self.study.suggest(best)

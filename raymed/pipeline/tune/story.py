@@ -114,7 +114,7 @@ def _stages(
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
         try:
-            yield from _searched(deciding, search, placement, recipe.workers)
+            yield from _searched(deciding, placement, recipe.workers)
         finally:
             write_snapshot(study.study, folder.trials_file)
         return _tuned(folder, study, space)
@@ -179,16 +179,13 @@ def _identity(space: Space) -> list[Any]:
     return [space.recipe.model_dump(mode="json"), leaves]
 
 
-def _searched(
-    deciding: Deciding, search: Search, placement: Placement, processes: int
-) -> Iterator[Event]:
+def _searched(deciding: Deciding, placement: Placement, processes: int) -> Iterator[Event]:
     """Run trials until the budget is spent; what is left unfinished is given back."""
     study, run = deciding.study, deciding.run
     ended = sum(each.state.is_finished() for each in study.study.get_trials(deepcopy=False))
-    budget = Budget(search.trials, search.hours, search.gpu_hours)
-    if budget.exhausted(study.spent()) is not None and not deciding.waiting:
+    if study.budget.exhausted(study.spent()) is not None and not deciding.waiting:
         return
-    yield Stage("searching", ended, search.trials)
+    yield Stage("searching", ended, study.budget.trials)
     yield Note(f"starting {placement.workers} workers on {placement.device}")
     share = placement.gpus / placement.workers
     beat = time.monotonic()
