@@ -18,7 +18,8 @@ def trial_line(event: TrialEnded) -> str:
     if event.state == "complete" and event.value is not None:
         return f"[green]trial {event.number}[/]: log loss {event.value:.4f}{best}"
     if event.state == "pruned":
-        return f"[dim]trial {event.number}[/]: stopped after {event.folds} folds{best}"
+        folds = "1 fold" if event.folds == 1 else f"{event.folds} folds"
+        return f"[dim]trial {event.number}[/]: stopped after {folds}{best}"
     return f"[red]trial {event.number} failed:[/] {escape(event.reason)}"
 
 
