@@ -131,7 +131,7 @@ _PLOTS = (
     _Plot(
         "history",
         "Log loss by trial, lower is better",
-        "Every complete trial in its order, and the best so far.",
+        "Every complete trial in its order; of one objective also the best so far.",
         300,
         lambda study: visualization.plot_optimization_history(study, **_score(study)),
     ),
