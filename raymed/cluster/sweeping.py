@@ -122,6 +122,8 @@ class _Run(Generic[AnyUnit]):
                 ).fit()
             except Exception as error:
                 self.fail(error)
+            except SystemExit:  # Ray's way out of a wait, when the session ended before Tune did
+                self.stopped.set()
 
     def fail(self, error: Exception) -> None:
         """Keep the first thing that went wrong, and stop."""
