@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,8 +16,8 @@ from raymed.pipeline.tune.mlflow import MlflowRuns
 from raymed.pipeline.tune.tracking import open_tracking
 from raymed.search import SharedStudy, stored
 from tests.pipeline.tune.conftest import begun, tell
+from tests.pipeline.tune.readers import seen
 
-Seen = dict[str, dict[str, Any]]
 pytestmark = pytest.mark.slow
 
 
@@ -42,27 +41,6 @@ def runs_at(uri: str, study: SharedStudy) -> MlflowRuns:
     runs = MlflowRuns(open_tracking(uri, "toy"), study.token)
     runs.look()
     return runs
-
-
-def seen(uri: str) -> Seen:
-    """What MLflow itself finds: by name, each run of the experiment."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=uri)
-    found = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {
-        run.info.run_name: {
-            "status": run.info.status,
-            "params": run.data.params,
-            "values": run.data.metrics,
-            "state": run.data.tags.get("state"),
-            "error": run.data.tags.get("error"),
-            "parent": run.data.tags.get("mlflow.parentRunId"),
-            "id": run.info.run_id,
-        }
-        for run in found
-    }
 
 
 def test_every_trial_is_a_run_below_that_of_the_study(toy: SharedStudy, uri: str) -> None:

@@ -9,14 +9,9 @@ import pytest
 from raymed.pipeline.tune.tensorboard import TensorBoard
 from raymed.search import SharedStudy, Trial, stored
 from tests.pipeline.tune.conftest import begun, tell
-
-multiplexer = pytest.importorskip(
-    "tensorboard.backend.event_processing.plugin_event_multiplexer", reason="no TensorBoard"
-)
-metadata = pytest.importorskip("tensorboard.plugins.hparams.metadata", reason="no TensorBoard")
+from tests.pipeline.tune.readers import Reader
 
 Attempt = Callable[[Trial, int], Path]
-Seen = dict[str, dict[str, list[tuple[int, float]]]]
 SPACE: dict[str, optuna.distributions.BaseDistribution] = {
     "sam": optuna.distributions.CategoricalDistribution(["none", "rho (2)"]),
     "sam.rho@rho (2)": optuna.distributions.FloatDistribution(0.01, 0.1),
@@ -26,43 +21,6 @@ SPACE: dict[str, optuna.distributions.BaseDistribution] = {
 @pytest.fixture
 def board(tmp_path: Path) -> TensorBoard:
     return TensorBoard(tmp_path / "tensorboard", SPACE)
-
-
-class Reader:
-    """A TensorBoard that stays open on a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.open = folder, multiplexer.EventMultiplexer()
-
-    def scalars(self) -> Seen:
-        """By run and tag, the steps with their values."""
-        self.open.AddRunsFromDirectory(str(self.folder))
-        self.open.Reload()
-        return {
-            run: {
-                tag: [
-                    (event.step, float(event.tensor_proto.float_val[0]))
-                    for event in self.open.Tensors(run, tag)
-                ]
-                for tag in found["tensors"]
-                if self.open.SummaryMetadata(run, tag).plugin_data.plugin_name == "scalars"
-            }
-            for run, found in self.open.Runs().items()
-        }
-
-    def parameters(self, run: str) -> dict[str, float | str]:
-        """A trial's parameters, as the table of hyper-parameters has them."""
-        content = self.open.PluginRunToTagToContent("hparams")[run]
-        begun = metadata.parse_session_start_info_plugin_data(
-            content["_hparams_/session_start_info"]
-        )
-        return {name: getattr(v, v.WhichOneof("kind")) for name, v in begun.hparams.items()}
-
-    def columns(self, run: str) -> set[str]:
-        """The hyper-parameters that the table has a column for."""
-        content = self.open.PluginRunToTagToContent("hparams")[run]
-        table = metadata.parse_experiment_plugin_data(content["_hparams_/experiment"])
-        return {column.name for column in table.hparam_infos}
 
 
 def test_an_open_tensorboard_sees_each_fold_as_it_ends(
