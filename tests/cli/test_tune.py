@@ -19,6 +19,8 @@ Call = Callable[..., Any]
         ("search.recipe=nobody", ("search.recipe", "nobody")),
         ("search.sampler=tpee", ("search.sampler", "tpe")),
         ("search.storage=nonsense", ("search.storage", "no database")),
+        ("search.mlflow=file:mlruns", ("search.mlflow", "no tracking store", "sqlite:///")),
+        ("search.mlflow=http://me:secr@host", ("search.mlflow", "MLFLOW_TRACKING_PASSWORD")),
         ("search.trials=null", ("search", "give trials, hours or gpu_hours")),
     ],
 )
@@ -31,6 +33,7 @@ def test_a_search_that_cannot_be_is_refused_when_it_is_read(
     for word in words:
         assert word in said.err, f"{word!r} not in {said.err!r}"
     assert "Traceback" not in said.err + said.out
+    assert "secr" not in said.err
     assert not run.exists()
 
 
@@ -43,6 +46,18 @@ def test_an_unreachable_database_is_refused_without_its_password(
     assert said.code == 2
     assert "search.storage" in said.err
     assert "secret" not in said.err
+
+
+def test_an_mlflow_server_that_nobody_runs_is_refused_before_anything_is_done(
+    raymed: Call, config: Path
+) -> None:
+    pytest.importorskip("mlflow", reason="no MLflow: raymed[mlflow]")
+    run = config.parent / "run"
+    said = raymed("tune", config, "search.mlflow=http://127.0.0.1:1", "--run", run)
+    assert said.code == 2
+    assert "search.mlflow" in said.err
+    assert "Traceback" not in said.err + said.out
+    assert not list(run.glob("*"))
 
 
 def test_a_warm_start_from_a_run_without_a_study_is_refused(raymed: Call, config: Path) -> None:
