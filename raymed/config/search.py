@@ -46,10 +46,6 @@ def _refuse_no_tracking(uri: str | None) -> str | None:
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is no tracking store: write http://HOST:PORT or sqlite:///FILE")
-    if "@" in parts.netloc:
-        raise ValueError(
-            "holds a password: give it in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        )
     return uri
 
 

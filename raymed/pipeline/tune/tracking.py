@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,6 +49,9 @@ def open_tracking(uri: str, name: str) -> Tracking:
 
     Raises `InputError` at `search.mlflow` where MLflow is not installed or nobody answers.
     """
+    if "@" in urlsplit(uri).netloc:  # not where it is read: that would show it
+        remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead"
+        raise InputError(PLACE, "holds a user or a password", remedy)
     if uri.startswith("sqlite"):
         _try_sqlite(uri)
     try:
