@@ -133,6 +133,11 @@ class RunFolder:
         return self.study_folder / "trials.json"
 
     @property
+    def tensorboard_folder(self) -> Path:
+        """The study as TensorBoard reads it."""
+        return self.study_folder / "tensorboard"
+
+    @property
     def best_recipe_file(self) -> Path:
         """The best trial's recipe, to paste."""
         return self.study_folder / "best.yaml"

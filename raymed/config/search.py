@@ -1,8 +1,10 @@
 """What `raymed tune` searches, how, and for how long."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
@@ -38,6 +40,15 @@ def _refuse_no_database(url: str | None) -> str | None:
     return url
 
 
+def _refuse_no_tracking(uri: str | None) -> str | None:
+    if uri is None or re.match(r"sqlite:///.+", uri):
+        return uri
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no tracking store: write http://HOST:PORT or sqlite:///FILE")
+    return uri
+
+
 class Search(Strict):
     """The study of an experiment: what is varied about which recipe, by whom and how long."""
 
@@ -64,6 +75,11 @@ class Search(Strict):
         None,
         description="URL of a database, postgresql://.. or mysql://.., or on one machine "
         "sqlite:///..; default: a journal in the run folder",
+    )
+    mlflow: Annotated[str | None, AfterValidator(_refuse_no_tracking)] = Field(
+        None,
+        description="tracking URI that trials are logged to, http://.. or sqlite:///..; needs "
+        "raymed[mlflow]",
     )
     members: int = Field(5, ge=1, description="how many trials `build --from-study` stacks at most")
 

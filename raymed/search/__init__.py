@@ -18,7 +18,7 @@ from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
 from raymed.search.storage import close_storage, open_storage
 from raymed.search.study import SharedStudy
-from raymed.search.trials import Trial, fold_values
+from raymed.search.trials import Trial, error_of, fold_seconds, fold_values, stored
 
 __all__ = [
     "LOG_LOSS",
@@ -46,9 +46,11 @@ __all__ = [
     "close_storage",
     "default_tree",
     "distributions_of",
+    "error_of",
     "family_of",
     "first_error",
     "fold_order",
+    "fold_seconds",
     "fold_values",
     "known_points",
     "known_recipes",
@@ -62,6 +64,7 @@ __all__ = [
     "refuse_unfit_sampler",
     "space_of",
     "spent_by",
+    "stored",
     "suggest",
     "worse_by_patient",
     "write_snapshot",

@@ -1,6 +1,7 @@
 """Opens a study: new, or the one that is there if it is of the same experiment."""
 
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from raymed.search.storage import PLACE, is_journal
 from raymed.search.study import SharedStudy
 
 IDENTITY = "identity"
+TOKEN = "token"
+"""A study's attribute: a word that no other study has, by which other tools know it."""
 LOG_LOSS: Mapping[str, Literal["minimize", "maximize"]] = {"log_loss": "minimize"}
 
 
@@ -62,6 +65,8 @@ def open_study(
     )
     with study_lock(storage, name, folder):
         _claim(study, identity, place)
+        token = str(study.user_attrs.get(TOKEN) or uuid.uuid4().hex)
+        study.set_user_attr(TOKEN, token)
     return SharedStudy(
         study=study,
         storage=storage,
@@ -74,6 +79,7 @@ def open_study(
         sampler=sampler,
         halving=halving,
         clock=clock,
+        token=token,
     )
 
 

@@ -59,6 +59,8 @@ class SharedStudy:
     halving: Halving | None = None
     clock: Callable[[], float] = time.time
     driver: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    token: str = ""
+    """A word that no other study has, the same for all its drivers."""
 
     def heartbeat(self) -> None:
         """Tell the other drivers that this one lives."""

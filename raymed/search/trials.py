@@ -47,6 +47,20 @@ def fold_values(frozen: FrozenTrial) -> dict[int, float]:
     return own | dict(frozen.intermediate_values)
 
 
+def fold_seconds(frozen: FrozenTrial) -> dict[int, float]:
+    """Give each finished fold's seconds of training."""
+    return {
+        int(key.removeprefix(FOLD)): float(value["seconds"])
+        for key, value in frozen.user_attrs.items()
+        if key.startswith(FOLD)
+    }
+
+
+def error_of(frozen: FrozenTrial) -> str:
+    """Say why a trial failed; nothing where it did not."""
+    return str(frozen.user_attrs.get(ERROR, ""))
+
+
 def epoch_curve(frozen: FrozenTrial, fold: int) -> EpochCurve | None:
     """Give the values of a fold's epochs so far."""
     found = frozen.user_attrs.get(f"{EPOCHS}{fold}")

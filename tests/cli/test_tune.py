@@ -19,6 +19,7 @@ Call = Callable[..., Any]
         ("search.recipe=nobody", ("search.recipe", "nobody")),
         ("search.sampler=tpee", ("search.sampler", "tpe")),
         ("search.storage=nonsense", ("search.storage", "no database")),
+        ("search.mlflow=file:mlruns", ("search.mlflow", "no tracking store", "sqlite:///")),
         ("search.trials=null", ("search", "give trials, hours or gpu_hours")),
     ],
 )
@@ -43,6 +44,28 @@ def test_an_unreachable_database_is_refused_without_its_password(
     assert said.code == 2
     assert "search.storage" in said.err
     assert "secret" not in said.err
+
+
+def test_an_mlflow_server_that_nobody_runs_is_refused_before_anything_is_done(
+    raymed: Call, config: Path
+) -> None:
+    pytest.importorskip("mlflow", reason="no MLflow: raymed[mlflow]")
+    run = config.parent / "run"
+    said = raymed("tune", config, "search.mlflow=http://127.0.0.1:1", "--run", run)
+    assert said.code == 2
+    assert "search.mlflow" in said.err
+    assert "Traceback" not in said.err + said.out
+    assert [file.name for file in run.iterdir()] == [".lock"]
+
+
+def test_a_password_in_an_mlflow_address_is_refused_and_not_shown(
+    raymed: Call, config: Path
+) -> None:
+    uri = "http://me:secr3t@127.0.0.1:1"
+    said = raymed("tune", config, f"search.mlflow={uri}", "--run", config.parent / "run")
+    assert said.code == 2
+    assert "MLFLOW_TRACKING_PASSWORD" in said.err
+    assert "secr3t" not in said.err + said.out
 
 
 def test_a_warm_start_from_a_run_without_a_study_is_refused(raymed: Call, config: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from optuna.trial import FrozenTrial
+
 from raymed.cluster import Failed, Finished, TrialUnits
 from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
@@ -15,6 +17,7 @@ from raymed.pipeline.events import Event, Note, Plan, TrialEnded
 from raymed.pipeline.members import Member, finish_member, member_identity
 from raymed.pipeline.prepare import Prepared, decode
 from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
+from raymed.pipeline.tune.logs import Logs
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
 from raymed.search import (
@@ -23,6 +26,7 @@ from raymed.search import (
     Trial,
     first_error,
     fold_order,
+    stored,
     worse_by_patient,
 )
 
@@ -60,6 +64,7 @@ class Deciding:
     sizes: set[int] = field(default_factory=set)
     """Sizes that images are decoded at."""
     news: "queue.SimpleQueue[Event]" = field(default_factory=queue.SimpleQueue)
+    logs: Logs = field(default_factory=Logs)
 
     def ask(self) -> TrialUnits[AnyUnit] | Literal["wait"] | None:
         """Give the next trial's units; None when the study has none any more."""
@@ -100,6 +105,7 @@ class Deciding:
         work.member.folder.finish_fold(fold, result.attempt, **result.facts)
         work.done[fold] = result.attempt
         self._report(work, fold)
+        self.logs.log(stored(work.trial), work.done)
         self._show(work, said.unit.part, Cell("done", seconds=result.facts["seconds"]))
         if len(work.done) == self.prepared.folds.count:
             self._score(work)
@@ -108,6 +114,12 @@ class Deciding:
             self._end(work, pruned=True)
             return False
         return True
+
+    def attempts(self, trial: FrozenTrial) -> dict[int, Path]:
+        """Give the attempts that count of a stored trial's folds, where they lie here."""
+        recipe = self.study.suggest(trial)
+        folder = self.run.member(member_identity(self.experiment, recipe, self.prepared))
+        return finished_folds(Member(trial_name(trial.number), recipe, folder), self.prepared)
 
     def release(self) -> None:
         """Leave what is at work to the next driver: nobody has died."""
@@ -148,6 +160,7 @@ class Deciding:
         self.at_work[trial.number] = work
         for fold in done:
             self._report(work, fold)
+        self.logs.log(stored(trial), done)
         self._plan()
         return [*features, *units] if units else []
 
@@ -184,6 +197,7 @@ class Deciding:
     ) -> None:
         state = self.study.finish(work.trial, values, pruned=pruned, failed=failed)
         del self.at_work[work.trial.number]
+        self.logs.log(stored(work.trial), work.done)
         best = self.study.best()
         self.news.put(
             TrialEnded(
@@ -203,10 +217,7 @@ class Deciding:
         best = self.study.best() if self.paired else None
         if best is None:
             return False
-        recipe = self.study.suggest(best)
-        rival = self.run.member(member_identity(self.experiment, recipe, self.prepared))
-        member = Member(trial_name(best.number), recipe, rival)
-        others = [*finished_folds(member, self.prepared).values()]
+        others = [*self.attempts(best).values()]
         return worse_by_patient(held_out_rows([*work.done.values()]), held_out_rows(others))
 
     @property

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 from raymed.cluster import Reported, sweep
 from raymed.cluster.session import embedded_ray
 from raymed.config import SCHEMA_VERSION, Experiment, Recipe, Search, searched_recipe
-from raymed.errors import BuildError
+from raymed.errors import BuildError, InputError
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, Training, result_of
 from raymed.pipeline.members import check_recipe
@@ -23,6 +23,10 @@ from raymed.pipeline.placement import Placement, place
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.deciding import Deciding, told, trial_name
+from raymed.pipeline.tune.logs import LogError, Logger, Logs
+from raymed.pipeline.tune.mlflow import MlflowRuns
+from raymed.pipeline.tune.tensorboard import TensorBoard
+from raymed.pipeline.tune.tracking import Tracking, open_tracking
 from raymed.pipeline.tune.warm_start import Point, best_points, within
 from raymed.runs import RunFolder
 from raymed.search import (
@@ -94,6 +98,7 @@ def _stages(
     recipe = experiment.recipes[name]
     narrow = experiment.model_copy(update={"recipes": {name: recipe}})
     placement, space = place(narrow), space_of(search, recipe)
+    tracking = open_tracking(search.mlflow, experiment.name) if search.mlflow else None
     yield Stage("building the model once")
     check_recipe(name, recipe)
     prepared = yield from prepare(experiment, folder, keep=True)
@@ -111,13 +116,30 @@ def _stages(
             paired=search.pruner == "paired",
             waiting=study.adopt(alone=search.storage is None),
         )
+        deciding.logs = _logs(deciding, space, tracking)
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
         try:
             yield from _searched(deciding, placement, recipe.workers)
         finally:
             write_snapshot(study.study, folder.trials_file)
+            deciding.logs.close(study.study.get_trials(deepcopy=False), deciding.attempts)
+        yield from told(deciding.news)
         return _tuned(folder, study, space)
+
+
+def _logs(deciding: Deciding, space: Space, tracking: Tracking | None) -> Logs:
+    """Give what a sweep writes for other tools; raises `InputError` where they do not answer."""
+    board = TensorBoard(deciding.run.tensorboard_folder, distributions_of(space))
+    loggers: list[Logger] = [board]
+    if tracking is not None:
+        loggers.append(MlflowRuns(tracking, deciding.study.token))
+    for logger in loggers:
+        try:
+            logger.look()
+        except LogError as error:
+            raise InputError("search", str(error)) from None
+    return Logs(loggers, deciding.news)
 
 
 def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:

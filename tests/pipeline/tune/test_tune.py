@@ -19,6 +19,7 @@ from raymed.pipeline.build import build
 from raymed.pipeline.tune import Tuned, tune, with_trials
 from raymed.runs import RunFolder
 from raymed.search import fold_values
+from tests.pipeline.tune.readers import Reader, seen
 
 Make = Callable[..., Experiment]
 
@@ -57,11 +58,37 @@ def test_the_best_trial_is_written_as_a_recipe_to_paste(tuned: Tuned) -> None:
     assert written["phases"][0]["lr"] == tuned.best.params["phases.0.lr"]
 
 
+def test_tensorboard_and_mlflow_show_what_the_study_holds(
+    tuned: Tuned, make: Make, tmp_path: Path
+) -> None:
+    pytest.importorskip("mlflow", reason="no MLflow: raymed[mlflow]")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tune(make(*FIVE, f"search.mlflow={uri}"), tuned.run.path)  # nothing is left: it catches up
+    boards = Reader(tuned.run.tensorboard_folder)
+    runs, scalars = seen(uri, "tiny"), boards.scalars()
+    assert sorted(runs) == ["tiny", *(f"trial-{trial.number}" for trial in tuned.trials)]
+    for trial in tuned.trials:
+        run, shown = runs[f"trial-{trial.number}"], scalars[f"trial-{trial.number}"]
+        assert run["state"] == trial.state.name
+        assert boards.parameters(f"trial-{trial.number}") == trial.params
+        own = {f"log_loss/fold-{fold}": value for fold, value in fold_values(trial).items()}
+        if trial.state == TrialState.COMPLETE:
+            own["log_loss/pooled"] = trial.values[0]
+        for name, value in own.items():
+            assert shown[name] == [(trial.number, pytest.approx(value))]
+            assert run["values"][name] == pytest.approx(value)
+        assert run["values"].keys() == {*own, "seconds"}
+        for fold in fold_values(trial):
+            assert [step for step, _ in shown[f"loss/fold-{fold}"]] == [1, 2, 3]
+
+
 def test_the_same_command_again_does_nothing_again(tuned: Tuned, make: Make) -> None:
     before = _finished_folds(tuned.run.path)
+    boards = sorted(tuned.run.tensorboard_folder.rglob("*"))
     again = tune(make(*FIVE), tuned.run.path)
     assert [trial.params for trial in again.trials] == [trial.params for trial in tuned.trials]
     assert _finished_folds(tuned.run.path) == before
+    assert sorted(tuned.run.tensorboard_folder.rglob("*")) == boards
 
 
 def test_another_space_in_the_same_folder_is_refused(tuned: Tuned, make: Make) -> None:
