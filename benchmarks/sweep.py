@@ -6,10 +6,10 @@
 PneumoniaMNIST (600 training X-rays, its own test split of 624) at 32 px, and four slices of each
 of the 200 Alzheimer people at 48 px, demented or not, a third of the people as the test split. One
 recipe, MobileNetV2 with a short SAM, on five folds; searched are rho, both phases' rates, their
-ratio and weight decay, in the usual space. Ours runs a number of trials and prunes; random search and stock
-OptunaSearch + ASHA (a fold is its unit of time, the mean so far its metric) then get as many fold
-trainings as ours took, and the same first trial, the recipe itself. A winner that stock stopped
-early is finished for its score, at no charge.
+ratio and weight decay, in the usual space. Ours runs a number of trials and prunes; random search
+and stock OptunaSearch + ASHA (a fold is its unit of time, the mean so far its metric) then get as
+many fold trainings as ours took, and the same first trial, the recipe itself. A winner that stock
+stopped early is finished for its score, at no charge.
 
 Every seed draws test people, folds, first weights, batches and searches anew. Scores are log loss
 by patient (X-rays: by image). Writes `sweep.md` beside itself; with `--folder` what was trained

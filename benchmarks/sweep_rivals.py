@@ -18,7 +18,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 from scipy.special import softmax
 
-from raymed.cluster.session import embedded_ray
+from raymed.cluster.session import embedded_ray, environment
 from raymed.config import Experiment, Recipe, Search
 from raymed.evaluation import to_patient_level
 from raymed.pipeline.events import result_of
@@ -115,7 +115,12 @@ def stock_search(bench: Bench, folds: int) -> Recipe:
     placement = place(bench.experiment)
     own = known_points(bench.space)[0]
     spent = _Spent(folds)
-    with bench.run.lock(), embedded_ray(placement.workers, 0, bench.run.log_folder) as scratch:
+    logs = bench.run.log_folder
+    with (
+        bench.run.lock(),
+        environment({"RAY_AIR_NEW_OUTPUT": "0"}),  # which prints whatever verbose says
+        embedded_ray(placement.workers, 0, logs) as scratch,
+    ):
         results = ray.tune.Tuner(
             ray.tune.with_resources(partial(_folds, bench=bench), {"CPU": 1}),
             tune_config=ray.tune.TuneConfig(

@@ -20,7 +20,8 @@ class Round:
     """All kinds of search on one set with one seed: who won, and what that is worth.
 
     `oof` and `test` hold the winners' losses by patient, `folds` what ours trained of the `whole`
-    folds of its trials, `waited` the seconds before its first fold, `wall` those after it, `trained` the sum of its folds' seconds.
+    folds of its trials, `waited` the seconds before its first fold, `wall` those after it, and
+    `trained` the sum of its folds' seconds.
     """
 
     oof: dict[str, list[float]]

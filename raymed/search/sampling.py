@@ -1,14 +1,14 @@
 """Samplers: where the next trial is tried. One a trial, with a seed of its own."""
 
-import importlib.util
 import warnings
 from typing import Literal
 
 import numpy as np
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from raymed.errors import InputError
+from raymed.search.evolution import CmaEsReplayed
 
 Sampler = Literal["tpe", "random", "cmaes"]
 PLACE = "search.sampler"
@@ -28,7 +28,7 @@ def make_sampler(kind: Sampler, seed: int) -> BaseSampler:
     if kind == "random":
         return RandomSampler(seed=seed)
     if kind == "cmaes":
-        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return CmaEsReplayed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, since Optuna 2.8
         return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
@@ -46,5 +46,3 @@ def refuse_unfit_sampler(kind: Sampler, objectives: int, plain: bool) -> None:
         raise InputError(PLACE, "cmaes has one objective", remedy)
     if not plain:
         raise InputError(PLACE, "cmaes searches no choices and no conditional parts", remedy)
-    if importlib.util.find_spec("cmaes") is None:
-        raise InputError(PLACE, "cmaes needs the package cmaes", f"install it, or {remedy}")

@@ -1,8 +1,9 @@
 """Samplers have the seed of their trial; CMA-ES is refused where it cannot search."""
 
-import importlib.util
+import math
 from collections.abc import Callable
 
+import numpy as np
 import optuna
 import pytest
 
@@ -34,29 +35,44 @@ def test_cmaes_is_refused_where_it_cannot_search(objectives: int, plain: bool, f
     refuse_unfit_sampler("random", objectives, plain)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cmaes") is not None, reason="cmaes is there")
-def test_cmaes_without_its_package_is_refused(driver: Driver) -> None:
-    with pytest.raises(InputError, match="needs the package cmaes"):
-        driver(sampler="cmaes", plain=True)
+def two(trial: optuna.Trial) -> tuple[float, float]:
+    return trial.suggest_float("x", 1e-4, 1.0, log=True), trial.suggest_float("y", -1.0, 3.0)
 
 
-def test_cmaes_comes_near_the_best_point(driver: Driver) -> None:
-    pytest.importorskip("cmaes")
+def bowl(x: float, y: float) -> float:
+    """Lowest at x = 0.01, the middle of its logarithms, and y = 2.5, near an end."""
+    return math.log10(x / 0.01) ** 2 + (y - 2.5) ** 2
 
-    def two(trial: optuna.Trial) -> tuple[float, float]:
-        return trial.suggest_float("x", -1.0, 1.0), trial.suggest_float("y", -1.0, 1.0)
 
+def test_cmaes_gathers_around_the_best_point(driver: Driver) -> None:
     study = driver(sampler="cmaes", plain=True, pruner="none", suggest=two)
-    for _ in range(60):
+    for _ in range(90):
         trial = study.ask()
         assert trial is not None
         for fold in range(3):
-            study.report(trial, fold, trial.chosen[0] ** 2 + trial.chosen[1] ** 2)
+            study.report(trial, fold, bowl(*trial.chosen))
         study.finish(trial)
 
-    best = study.best()
-    assert best is not None
-    assert best.values[0] < 0.05
+    values = [trial.values[0] for trial in study.study.get_trials()]
+    assert np.median(values[-20:]) < 0.05 < np.median(values[:20])
+
+
+def test_cmaes_goes_on_alike_from_the_study_alone_and_stores_nothing() -> None:
+    study = optuna.create_study()
+    for number in range(30):
+        study.sampler = make_sampler("cmaes", trial_seed(0, number))
+        trial = study.ask()
+        study.tell(trial, bowl(*two(trial)))
+    told = study.get_trials()
+
+    points = []
+    for _ in range(2):
+        again = optuna.create_study(sampler=make_sampler("cmaes", 99))
+        again.add_trials(told)
+        points.append(two(again.ask()))
+
+    assert points[0] == points[1]
+    assert not any(trial.system_attrs for trial in told)
 
 
 def test_tpe_searches_conditional_parts_and_choices(driver: Driver) -> None:
