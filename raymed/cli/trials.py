@@ -18,8 +18,11 @@ def trial_line(event: TrialEnded) -> str:
     if event.state == "complete" and event.value is not None:
         return f"[green]trial {event.number}[/]: log loss {event.value:.4f}{best}"
     if event.state == "pruned":
-        folds = "1 fold" if event.folds == 1 else f"{event.folds} folds"
-        return f"[dim]trial {event.number}[/]: stopped after {folds}{best}"
+        if event.within is not None:
+            where = "in fold {} after epoch {}".format(*event.within)
+        else:
+            where = "after 1 fold" if event.folds == 1 else f"after {event.folds} folds"
+        return f"[dim]trial {event.number}[/]: stopped {where}{best}"
     return f"[red]trial {event.number} failed:[/] {escape(event.reason)}"
 
 

@@ -35,9 +35,15 @@ def start_engine(
 
 
 def sweep(
-    decider: Decider[Any], workers: int, gpus: float, processes: int, scratch: Path
+    decider: Decider[Any],
+    workers: int,
+    gpus: float,
+    processes: int,
+    scratch: Path,
+    *,
+    by_epoch: bool = False,
 ) -> Iterator[Said[Any] | None]:
     """Run trials with Ray Tune in the running Ray, as `raymed.cluster.sweeping` says."""
     from raymed.cluster.sweeping import sweep as run
 
-    yield from run(decider, workers, gpus, processes, scratch)
+    yield from run(decider, workers, gpus, processes, scratch, by_epoch=by_epoch)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, Protocol
 
 from raymed.cluster.units import AnyUnit, Failed, Finished
+from raymed.training import Progress
 
 
 @dataclass(frozen=True)
@@ -23,4 +24,12 @@ class Decider(Protocol[AnyUnit]):
 
     def heard(self, number: int, said: Finished[AnyUnit] | Failed[AnyUnit]) -> bool:
         """Take in how a unit of a trial ended; whether the trial goes on to its next unit."""
+        ...
+
+    def heard_epoch(self, number: int, unit: AnyUnit, progress: Progress) -> bool:
+        """Take in the end of a unit's epoch, its `curve`; whether the unit and its trial go on.
+
+        Called only in a sweep `by_epoch`; the unit waits for the answer. An epoch may be told
+        again, where a worker or a driver died.
+        """
         ...

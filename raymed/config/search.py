@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from raymed.config.recipe import Recipe
 from raymed.config.space_reading import read_space
@@ -49,6 +49,19 @@ def _refuse_no_tracking(uri: str | None) -> str | None:
     return uri
 
 
+def _read_halving(value: Any) -> Any:
+    if isinstance(value, bool):
+        return {} if value else None
+    return None if value == "none" else value
+
+
+class Halving(Strict):
+    """Within a fold: at epochs first, first * factor, .. only the best 1 / factor goes on."""
+
+    first: int = Field(1, ge=1, description="the epoch after which is first decided")
+    factor: int = Field(3, ge=2)
+
+
 class Search(Strict):
     """The study of an experiment: what is varied about which recipe, by whom and how long."""
 
@@ -67,6 +80,16 @@ class Search(Strict):
     pruner: Literal["auto", "wilcoxon", "median", "paired", "none"] = Field(
         "auto",
         description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median",
+    )
+    halving: Annotated[
+        Halving | None,
+        BeforeValidator(
+            _read_halving, json_schema_input_type=bool | Literal["none"] | Halving | None
+        ),
+    ] = Field(
+        None,
+        description="stop trials within a fold too, by a diagnostic loss on a few held-out "
+        "samples a patient; true: first 1, factor 3",
     )
     trials: int | None = Field(20, ge=1, le=1_000_000)
     hours: float | None = Field(None, gt=0, description="of wall time")
@@ -91,6 +114,11 @@ class Search(Strict):
             if self.pruner not in ("auto", "none"):
                 raise ValueError(
                     "score_and_cost stops no trial early: leave out pruner, or set objectives: "
+                    "score"
+                )
+            if self.halving is not None:
+                raise ValueError(
+                    "score_and_cost stops no trial early: leave out halving, or set objectives: "
                     "score"
                 )
             if self.sampler == "cmaes":
@@ -119,9 +147,28 @@ def check_search(experiment_recipe: Recipe, search: Search | None) -> None:
 
     Raises `ValueError` with the place of what is wrong. The usual space is never wrong.
     """
-    if search is None or search.space is None:
+    if search is None:
+        return
+    if search.halving is not None:
+        _refuse_idle_halving(search.halving, search, experiment_recipe)
+    if search.space is None:
         return
     try:
         read_space(search.space, experiment_recipe, numbers_only=search.sampler == "cmaes")
     except InputError as error:
         raise ValueError(str(error)) from None
+
+
+def _refuse_idle_halving(halving: Halving, search: Search, recipe: Recipe) -> None:
+    """Refuse what would never stop anything; how many epochs a space of phases has is not asked."""
+    if recipe.workers > 1:
+        raise ValueError(
+            f"search.halving: a fold of the recipe is shared by {recipe.workers} processes, and "
+            "only one of a single process is stopped within; set workers: 1, or leave halving out"
+        )
+    epochs = sum(phase.epochs for phase in recipe.phases)
+    if halving.first >= epochs and "phases" not in (search.space or {}):
+        raise ValueError(
+            f"search.halving.first: {halving.first} of {epochs} epochs comes too late to stop "
+            "anything; give a smaller one, or leave halving out"
+        )

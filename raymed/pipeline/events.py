@@ -51,13 +51,15 @@ class MemberFailed:
 class TrialEnded:
     """A trial of a study is `complete`, `pruned` after some folds, or has failed for a `reason`.
 
-    `best` is the number and score of the best trial so far.
+    `within` is the fold that a pruned trial was stopped in, and after which of its epochs. `best`
+    is the number and score of the best trial so far.
     """
 
     number: int
     state: str
     folds: int
     value: float | None = None
+    within: tuple[int, int] | None = None
     best: tuple[int, float] | None = None
     reason: str = ""
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from raymed.report.figures import PageFigure, page_figure
 from raymed.runs import RunFolder
-from raymed.search import read_snapshot
+from raymed.search import EpochCurve, epoch_curves, read_snapshot
 
 SHOWN = 10
 FEWEST = 4  # complete trials, for importances to mean anything
@@ -49,10 +49,28 @@ class StudyMaterial:
 
     @property
     def saved(self) -> float:
-        """The share of all folds of complete and pruned trials that pruning did not train."""
+        """The share of all folds of complete and pruned trials that pruning did not train.
+
+        A fold that was stopped counts by its epochs.
+        """
         ended = [*self.of("COMPLETE"), *self.of("PRUNED")]
         run = sum(len(trial.intermediate_values) for trial in ended)
-        return 1 - run / (self.folds * len(ended))
+        parts = sum(len(curve.values) / curve.of for curve in self._stopped_within)
+        return 1 - (run + parts) / (self.folds * len(ended))
+
+    @property
+    def halved(self) -> bool:
+        """Whether some trial was stopped within a fold."""
+        return bool(self._stopped_within)
+
+    @property
+    def _stopped_within(self) -> list[EpochCurve]:
+        return [
+            curve
+            for trial in self.of("PRUNED")
+            for fold, curve in epoch_curves(trial).items()
+            if fold not in trial.intermediate_values
+        ]
 
 
 def read_study(run: RunFolder, folds: int) -> StudyMaterial | None:

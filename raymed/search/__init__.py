@@ -18,7 +18,15 @@ from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
 from raymed.search.storage import close_storage, open_storage
 from raymed.search.study import SharedStudy
-from raymed.search.trials import Trial, error_of, fold_seconds, fold_values, stored
+from raymed.search.trials import (
+    Trial,
+    epoch_curve,
+    epoch_curves,
+    error_of,
+    fold_seconds,
+    fold_values,
+    stored,
+)
 
 __all__ = [
     "LOG_LOSS",
@@ -46,6 +54,8 @@ __all__ = [
     "close_storage",
     "default_tree",
     "distributions_of",
+    "epoch_curve",
+    "epoch_curves",
     "error_of",
     "family_of",
     "first_error",

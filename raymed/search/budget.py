@@ -11,6 +11,8 @@ DRIVER = "driver:"
 """Prefix of a study's attributes: a driver's first and last sign of life, in seconds since 1970."""
 FOLD = "fold:"
 """Prefix of a trial's attributes: a fold's value, seconds and GPUs."""
+EPOCHS = "epochs:"
+"""Prefix of a trial's attributes: the values of a fold's epochs so far, seconds and GPUs."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,14 @@ def first_error(trials: Sequence[FrozenTrial], after: int = 3) -> str | None:
 
 
 def _gpu_seconds(trial: FrozenTrial) -> float:
-    folds: list[dict[str, Any]] = [
-        value for key, value in trial.user_attrs.items() if key.startswith(FOLD)
-    ]
-    return sum(float(fold["seconds"]) * float(fold["gpus"]) for fold in folds)
+    """Add up a trial's folds; of one that did not end, the epochs that were told."""
+    told: dict[str, dict[str, Any]] = {
+        key.removeprefix(prefix): value
+        for prefix in (EPOCHS, FOLD)
+        for key, value in trial.user_attrs.items()
+        if key.startswith(prefix)
+    }
+    return sum(float(fold["seconds"]) * float(fold["gpus"]) for fold in told.values())
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:

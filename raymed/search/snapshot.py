@@ -1,5 +1,6 @@
 """A study as plain JSON, so that a report needs neither its journal nor its database."""
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from raymed.files import read_json, write_json
-from raymed.search.trials import ERROR, fold_values
+from raymed.search.budget import EPOCHS
+from raymed.search.halving import EpochCurve
+from raymed.search.trials import ERROR, epoch_curves, fold_values
 
 SCHEMA = 1
 
 
 def write_snapshot(study: optuna.Study, file: Path) -> None:
-    """Write down every trial that has begun: state, values, parameters, folds, times."""
+    """Write down every trial that has begun: state, values, parameters, folds, epochs, times."""
     trials = study.get_trials(deepcopy=False)
     write_json(
         file,
@@ -50,13 +53,23 @@ def _facts(trial: FrozenTrial) -> dict[str, Any]:
             name: distribution_to_json(each) for name, each in trial.distributions.items()
         },
         "folds": {str(fold): value for fold, value in fold_values(trial).items()},
+        "epochs": {str(fold): _curve(curve) for fold, curve in epoch_curves(trial).items()},
         "error": trial.user_attrs.get(ERROR),
         "started": _stamp(trial.datetime_start),
         "ended": _stamp(trial.datetime_complete),
     }
 
 
+def _curve(curve: EpochCurve) -> dict[str, Any]:
+    """Write a fold's epochs; a value that is not finite is no JSON, and null."""
+    values = [value if math.isfinite(value) else None for value in curve.values]
+    return {"values": values, "of": curve.of}
+
+
 def _trial(facts: dict[str, Any]) -> FrozenTrial:
+    told = {f"{EPOCHS}{fold}": curve for fold, curve in facts.get("epochs", {}).items()}
+    for curve in told.values():
+        curve["values"] = [math.nan if value is None else value for value in curve["values"]]
     return FrozenTrial(
         number=facts["number"],
         trial_id=facts["number"],
@@ -68,7 +81,7 @@ def _trial(facts: dict[str, Any]) -> FrozenTrial:
             name: json_to_distribution(each) for name, each in facts["distributions"].items()
         },
         intermediate_values={int(fold): value for fold, value in facts["folds"].items()},
-        user_attrs={} if facts["error"] is None else {ERROR: facts["error"]},
+        user_attrs=told if facts["error"] is None else {**told, ERROR: facts["error"]},
         system_attrs={},
         datetime_start=_time(facts["started"]),
         datetime_complete=_time(facts["ended"]),

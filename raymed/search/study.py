@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
-from raymed.search.budget import DRIVER, FOLD, Budget, Spent, drivers, spent_by
+from raymed.search.budget import DRIVER, EPOCHS, FOLD, Budget, Spent, drivers, spent_by
 from raymed.search.halving import Halving
 from raymed.search.leases import (
     DEATHS,
@@ -29,7 +29,6 @@ from raymed.search.locks import study_lock
 from raymed.search.sampling import Sampler, make_sampler, trial_seed
 from raymed.search.storage import close_storage
 from raymed.search.trials import (
-    EPOCHS,
     ERROR,
     Trial,
     describe_error,
@@ -132,10 +131,20 @@ class SharedStudy:
         if self._prunes:
             trial.handle.report(value, step=fold)
 
-    def report_epochs(self, trial: Trial, fold: int, values: Sequence[float], of: int) -> None:
-        """Store the values of a fold's epochs so far, of `of` in all."""
+    def report_epochs(
+        self,
+        trial: Trial,
+        fold: int,
+        values: Sequence[float],
+        of: int,
+        *,
+        seconds: float = 0.0,
+        gpus: float = 0.0,
+    ) -> None:
+        """Store the values of a fold's epochs so far, of `of` in all, and what they cost."""
         self._held(trial)
-        facts = {"values": [float(value) for value in values], "of": of}
+        values = [float(value) for value in values]
+        facts = {"values": values, "of": of, "seconds": float(seconds), "gpus": float(gpus)}
         trial.handle.set_user_attr(f"{EPOCHS}{fold}", facts)
 
     def should_prune(self, trial: Trial) -> bool:

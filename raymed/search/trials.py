@@ -6,11 +6,9 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from raymed.search.budget import FOLD
+from raymed.search.budget import EPOCHS, FOLD
 from raymed.search.halving import EpochCurve
 
-EPOCHS = "epochs:"
-"""Prefix of a trial's attributes: the values of a fold's epochs."""
 ERROR = "error"
 ERROR_LENGTH = 4000
 
@@ -65,6 +63,13 @@ def epoch_curve(frozen: FrozenTrial, fold: int) -> EpochCurve | None:
     """Give the values of a fold's epochs so far."""
     found = frozen.user_attrs.get(f"{EPOCHS}{fold}")
     return None if found is None else EpochCurve(tuple(found["values"]), int(found["of"]))
+
+
+def epoch_curves(frozen: FrozenTrial) -> dict[int, EpochCurve]:
+    """Give the values of the epochs of every fold that told any."""
+    folds = [int(key.removeprefix(EPOCHS)) for key in frozen.user_attrs if key.startswith(EPOCHS)]
+    curves = {fold: epoch_curve(frozen, fold) for fold in sorted(folds)}
+    return {fold: curve for fold, curve in curves.items() if curve is not None}
 
 
 def describe_error(error: BaseException | str) -> str:

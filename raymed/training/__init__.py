@@ -6,10 +6,11 @@ from raymed.training.fine_tuner import ProgressiveFineTuner
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
 from raymed.training.movement import GroupMoved
-from raymed.training.progress import Progress
+from raymed.training.progress import Curve, Progress
 from raymed.training.ranks import Ranks
 
 __all__ = [
+    "Curve",
     "FoldContext",
     "GroupMoved",
     "Progress",

@@ -24,7 +24,7 @@ from raymed.training.checkpoints import load_progress, save_final, save_progress
 from raymed.training.inputs import Inputs
 from raymed.training.loop import EpochEnd, Trainer
 from raymed.training.movement import GroupMoved, first_weights, model_movement
-from raymed.training.progress import Progress
+from raymed.training.progress import Curve, Progress
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import FIRST_WEIGHTS, derive_seed
 
@@ -97,7 +97,7 @@ def _run(
     epochs: list[dict[str, Any]],
     context: FoldContext,
 ) -> Iterator[Progress]:
-    """Drive the loop: report now and then, add to `epochs`, save when it is time."""
+    """Drive the loop: report at each epoch's end and in between, add to `epochs`, save in time."""
     steps, total = trainer.steps_per_epoch * trainer.epochs, trainer.epochs
     saved = reported = begun = time.monotonic()
     images = 0
@@ -107,14 +107,15 @@ def _run(
             first = context.ranks.first
             epochs.append(_describe(event, trainer, model) if first else {})
             due = now - saved >= context.checkpoint_seconds and len(epochs) < total
-            if context.ranks.agree(due):
+            written = context.attempt if context.ranks.agree(due) else None
+            if written is not None:
                 if first:
-                    save_progress(context.attempt, model, event.optimizer, epochs)
+                    save_progress(written, model, event.optimizer, epochs)
                 saved = now
-                step = len(epochs) * trainer.steps_per_epoch
-                yield Progress(
-                    step, steps, len(epochs), total, event.loss, checkpoint=context.attempt
-                )
+            step, curve = len(epochs) * trainer.steps_per_epoch, _curve(epochs) if first else None
+            yield Progress(
+                step, steps, len(epochs), total, event.loss, checkpoint=written, curve=curve
+            )
         else:
             images += event.images
             if now - reported >= context.report_seconds or event.step == steps:
@@ -143,6 +144,14 @@ def _describe(event: EpochEnd, trainer: Trainer, model: Classifier) -> dict[str,
         "seconds": event.seconds,
         "images_per_second": event.images / max(1e-9, event.seconds),
     }
+
+
+def _curve(epochs: list[dict[str, Any]]) -> Curve:
+    losses = [epoch["held_out_loss"] for epoch in epochs]
+    return Curve(
+        tuple(math.nan if loss is None else loss for loss in losses),
+        sum(epoch["seconds"] for epoch in epochs),
+    )
 
 
 def _few_of_each_patient(samples: SampleColumns, fold: int) -> np.ndarray[Any, np.dtype[np.int64]]:

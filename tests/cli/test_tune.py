@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from raymed.cli.trials import trial_line
+from raymed.pipeline.events import TrialEnded
+
 Call = Callable[..., Any]
 
 
@@ -20,6 +23,7 @@ Call = Callable[..., Any]
         ("search.sampler=tpee", ("search.sampler", "tpe")),
         ("search.storage=nonsense", ("search.storage", "no database")),
         ("search.mlflow=file:mlruns", ("search.mlflow", "no tracking store", "sqlite:///")),
+        ("search.halving={first: 99}", ("search.halving.first", "too late")),
         ("search.trials=null", ("search", "give trials, hours or gpu_hours")),
     ],
 )
@@ -79,3 +83,15 @@ def test_a_build_from_a_study_that_is_not_there_is_refused(raymed: Call, config:
     assert said.code == 2
     assert "has no study" in said.err
     assert "raymed tune" in said.err
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (TrialEnded(7, "pruned", folds=1, within=(2, 1)), "stopped in fold 2 after epoch 1"),
+        (TrialEnded(7, "pruned", folds=1), "stopped after 1 fold"),
+        (TrialEnded(7, "pruned", folds=2), "stopped after 2 folds"),
+    ],
+)
+def test_a_line_says_where_a_trial_was_stopped(event: TrialEnded, words: str) -> None:
+    assert trial_line(event).partition(": ")[2] == words

@@ -12,7 +12,7 @@ import pytest
 
 from raymed.cluster import Failed, Finished, Reported, TrialUnits, sweep
 from raymed.cluster.session import embedded_ray
-from raymed.training import Progress
+from raymed.training import Curve, Progress
 
 FOLDS = 3
 pytestmark = pytest.mark.slow
@@ -73,6 +73,9 @@ class Decider:
     def heard(self, number: int, said: Finished[Stub] | Failed[Stub]) -> bool:
         self.heard_.append((number, said.unit.fold, said))
         return isinstance(said, Finished) and number not in self.stopped
+
+    def heard_epoch(self, number: int, unit: Stub, progress: Progress) -> bool:
+        raise AssertionError("nobody asked for epochs")
 
     def of(self, number: int) -> list[Any]:
         """What was heard of a trial."""
@@ -165,3 +168,94 @@ def test_a_caller_that_stops_listening_ends_the_sweep(scratch: Path, tmp_path: P
     began = time.monotonic()
     said.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 30
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """A fold of four epochs that takes its time to let go; says which process and thread it had."""
+
+    trial: int
+    fold: int
+    marks: Path
+    workers: int = 1
+
+    def work(self, checkpoint: Path | None = None) -> Iterator[Progress]:
+        import threading
+
+        where = f"{os.getpid()}-{threading.get_ident()}"
+        try:
+            for epoch in range(1, 5):
+                (self.marks / f"{self.trial}-{self.fold}-epoch-{epoch}").write_text(where)
+                yield Progress(2 * epoch - 1, 8, epoch, 4)
+                curve = Curve(tuple(float(each) for each in range(epoch)), 1.0)
+                yield Progress(2 * epoch, 8, epoch, 4, curve=curve)
+        except GeneratorExit:
+            time.sleep(3)  # longer than Tune waits for a thread
+            (self.marks / f"{self.trial}-{self.fold}-closed").write_text(where)
+            raise
+        return where
+
+
+@dataclass
+class EpochDecider(Decider):
+    """Stops the second trial in its second fold after the second epoch."""
+
+    told: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def ask(self) -> TrialUnits[Any] | Literal["wait"] | None:
+        if self.asked == len(self.kinds):
+            return None
+        self.asked += 1
+        number = self.asked - 1
+        return TrialUnits(number, tuple(Epochs(number, fold, self.marks) for fold in range(2)))
+
+    def heard_epoch(self, number: int, unit: Any, progress: Progress) -> bool:
+        assert progress.curve is not None
+        self.told.append((number, unit.fold, len(progress.curve.held_out_losses)))
+        return self.told[-1] != (1, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def by_epoch(scratch: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[EpochDecider, Path]:
+    """A sweep of three trials in one worker, the second one stopped in the middle of a fold."""
+    marks = tmp_path_factory.mktemp("epochs")
+    decider = EpochDecider(marks, [""] * 3)
+    list(sweep(decider, 1, 0, 1, scratch, by_epoch=True))
+    return decider, marks
+
+
+ByEpoch = tuple[EpochDecider, Path]
+
+
+def test_a_unit_that_is_stopped_in_the_middle_begins_no_further_epoch(by_epoch: ByEpoch) -> None:
+    _, marks = by_epoch
+    begun = {path.name for path in marks.glob("1-1-epoch-*")}
+    assert begun == {"1-1-epoch-1", "1-1-epoch-2"}
+
+
+def test_every_epoch_of_every_unit_is_told_in_order_and_once(by_epoch: ByEpoch) -> None:
+    decider, _ = by_epoch
+    whole = [(fold, epoch) for fold in (0, 1) for epoch in (1, 2, 3, 4)]
+    for number in (0, 2):
+        assert [(f, e) for trial, f, e in decider.told if trial == number] == whole
+    assert [(f, e) for trial, f, e in decider.told if trial == 1] == whole[:6]
+
+
+def test_a_stopped_unit_lets_go_in_its_own_thread_before_the_next_trial_begins(
+    by_epoch: ByEpoch,
+) -> None:
+    _, marks = by_epoch
+    (closed,) = marks.glob("*-closed")
+    assert closed.name == "1-1-closed"
+    assert closed.read_text() == (marks / "1-1-epoch-1").read_text()
+    first = marks / "2-0-epoch-1"
+    assert closed.stat().st_mtime_ns < first.stat().st_mtime_ns
+
+
+def test_the_worker_of_a_stopped_unit_works_on_the_next_trial_unharmed(by_epoch: ByEpoch) -> None:
+    decider, marks = by_epoch
+    workers = {path.read_text().split("-")[0] for path in marks.glob("*-epoch-*")}
+    assert len(workers) == 1
+    ends = [(number, fold) for number, fold, said in decider.heard_ if isinstance(said, Finished)]
+    assert ends == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert len(decider.heard_) == len(ends)

@@ -62,6 +62,9 @@ def test_our_own_configurations_keep_the_schema(path: Path) -> None:
         experiment(cluster={"workers": 2}),
         experiment(evaluate={"subgroups": ["sex", {"column": "age", "bands": [40, 60]}]}),
         experiment(evaluate={"sites": "leave-one-out"}),
+        experiment(search={"halving": True}),
+        experiment(search={"halving": "none"}),
+        experiment(search={"halving": {"factor": 4}}),
     ],
 )
 def test_the_schema_accepts_defaults_and_short_forms(content: dict[str, Any]) -> None:
@@ -104,6 +107,7 @@ def test_the_schema_accepts_the_short_forms_of_a_recipe(change: dict[str, Any]) 
         experiment(recipes={"one": RECIPE | {"phases": [{"epochs": "half", "lr": 1}]}}),
         experiment(defaults={"sise": 64}),
         experiment(cluster={"workers": "many"}),
+        experiment(search={"halving": "often"}),
     ],
 )
 def test_the_schema_refuses_what_we_refuse(content: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from raymed.config import Recipe
-from raymed.config.search import Search, check_search, searched_recipe
+from raymed.config.search import Halving, Search, check_search, searched_recipe
 
 PROBE = {"model": "m", "phases": [{"train": "head", "epochs": 1, "lr": 1e-3}]}
 
@@ -27,6 +27,11 @@ def test_without_a_word_it_is_twenty_trials_of_tpe() -> None:
         ({"gpu_hours": -1}, "greater than 0"),
         ({"sampler": "grid"}, "'tpe', 'random' or 'cmaes'"),
         ({"objectives": "score_and_cost", "pruner": "median"}, "stops no trial early"),
+        ({"objectives": "score_and_cost", "halving": True}, "leave out halving"),
+        ({"halving": {"first": 0}}, "greater than or equal to 1"),
+        ({"halving": {"factor": 1}}, "greater than or equal to 2"),
+        ({"halving": {"fist": 1}}, "Extra inputs are not permitted"),
+        ({"halving": 3}, "valid dictionary or instance of Halving"),
         ({"objectives": "score_and_cost", "sampler": "cmaes"}, "cmaes knows one objective"),
         ({"storage": "study.db"}, "is no database"),
         ({"storage": "redis://host"}, "is no database"),
@@ -51,9 +56,40 @@ def test_a_budget_of_hours_alone_will_do() -> None:
     assert Search(trials=None, hours=2).hours == 2
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (True, Halving(first=1, factor=3)),
+        ({"first": 2}, Halving(first=2, factor=3)),
+        ({"first": 1, "factor": 4}, Halving(first=1, factor=4)),
+        (False, None),
+        ("none", None),
+        (None, None),
+    ],
+)
+def test_halving_is_off_unless_it_is_asked_for(written, read: Halving | None) -> None:
+    assert Search().halving is None
+    assert Search.model_validate({"halving": written}).halving == read
+
+
+def test_halving_is_refused_where_it_would_stop_nothing() -> None:
+    shared = Recipe(model="m", workers=2)
+    with pytest.raises(ValueError, match=r"^search\.halving: .* shared by 2 processes.*workers: 1"):
+        check_search(shared, Search(halving=Halving()))
+    check_search(shared, Search())
+
+    short = Recipe(model="m", phases=[{"epochs": 2, "lr": 1e-3}])
+    check_search(short, Search(halving=Halving(first=1)))
+    with pytest.raises(ValueError, match=r"^search\.halving\.first: 2 of 2 epochs"):
+        check_search(short, Search(halving=Halving(first=2)))
+    longer = {"phases": [{"epochs": {"low": 2, "high": 9}}]}
+    check_search(short, Search(halving=Halving(first=2), space=longer))
+
+
 def test_what_is_written_reads_back_the_same() -> None:
     search = Search(
-        space={"phases": {0: {"lr": {"low": 1e-4, "high": 1e-2, "log": True}}}, "size": 64}
+        halving=Halving(factor=2),
+        space={"phases": {0: {"lr": {"low": 1e-4, "high": 1e-2, "log": True}}}, "size": 64},
     )
     assert Search.model_validate(json.loads(search.model_dump_json())) == search
 

@@ -18,8 +18,11 @@ Make = Callable[..., RunFolder]
 FOLDS = 3
 
 
-def _study(two: bool = False) -> optuna.Study:
-    """Twelve trials: 8 complete, 3 stopped after two folds, 1 failed; rho only with SAM."""
+def _study(two: bool = False, within: bool = False) -> optuna.Study:
+    """Twelve trials: 8 complete, 3 stopped after two folds, 1 failed; rho only with SAM.
+
+    `within`: those stopped had begun their last fold, and one epoch of its four.
+    """
     study = optuna.create_study(
         directions=["minimize"] * (2 if two else 1),
         sampler=optuna.samplers.RandomSampler(seed=0),
@@ -39,6 +42,8 @@ def _study(two: bool = False) -> optuna.Study:
             stopped = number % 4 == 3
             for fold in range(FOLDS - stopped):
                 trial.report(score, fold)
+            if stopped and within:
+                trial.set_user_attr("epochs:2", {"values": [score], "of": 4})
             study.tell(trial, **({"state": TrialState.PRUNED} if stopped else {"values": score}))
     return study
 
@@ -47,9 +52,9 @@ def _study(two: bool = False) -> optuna.Study:
 def search(make_run: Make) -> Make:
     """Fill a run folder that holds a study."""
 
-    def make(two: bool = False, **options: bool) -> RunFolder:
+    def make(two: bool = False, within: bool = False, **options: bool) -> RunFolder:
         run = make_run(**options)
-        write_snapshot(_study(two), run.trials_file)
+        write_snapshot(_study(two, within), run.trials_file)
         run.best_recipe_file.write_text("trial-3:\n  model: test_resnet\n")
         return run
 
@@ -66,6 +71,12 @@ def test_it_counts_what_became_of_trials_and_what_stopping_spared(search: Make) 
     said = _section(search())
     assert "8 complete, 3 stopped between folds, 1 failed" in said
     assert "spared 9 % of the folds" in said  # 3 of 11 * 3
+
+
+def test_a_fold_that_was_stopped_counts_by_its_epochs(search: Make) -> None:
+    said = _section(search(within=True))
+    assert "8 complete, 3 stopped early, 1 failed" in said
+    assert "spared 7 % of the folds, counted by epochs" in said  # 3 * 3 / 4 of 11 * 3
 
 
 def test_it_says_that_the_best_figure_flatters_and_where_an_honest_one_is(search: Make) -> None:

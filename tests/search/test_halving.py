@@ -1,12 +1,23 @@
 """Within a fold, epochs of equal schedules are compared, and the best third goes on."""
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 
-from raymed.search import EpochCurve, Halving, SharedStudy
+from raymed.search import (
+    EpochCurve,
+    Halving,
+    SharedStudy,
+    epoch_curve,
+    epoch_curves,
+    read_snapshot,
+    write_snapshot,
+)
 from tests.search.conftest import run_folds
 
 Driver = Callable[..., SharedStudy]
@@ -64,5 +75,35 @@ def test_a_study_compares_the_epochs_of_the_same_fold(driver: Driver) -> None:
     assert not study.should_stop_fold(trial, 1)
     assert not study.should_stop_fold(trial, 2)  # nothing is told of it
     assert not driver().should_stop_fold(trial, 0)  # not asked for
-    assert study.study.trials[3].user_attrs["epochs:0"] == {"values": [0.5], "of": 9}
+    assert epoch_curve(study.study.trials[3], 0) == EpochCurve((0.5,), 9)
     assert study.study.trials[3].intermediate_values == {}
+
+
+def test_the_epochs_of_an_unfinished_fold_cost_gpu_hours_until_the_fold_is_told(
+    driver: Driver,
+) -> None:
+    study = driver(halving=Halving())
+    trial = run_folds(study, [])
+    study.report_epochs(trial, 1, [0.5], of=9, seconds=1800, gpus=2)
+    assert study.spent().gpu_hours == pytest.approx(1.0)
+    study.report_epochs(trial, 1, [0.5, 0.4], of=9, seconds=3600, gpus=2)
+    assert study.spent().gpu_hours == pytest.approx(2.0)
+    study.report(trial, 1, 0.4, seconds=3 * 3600, gpus=2)
+    assert study.spent().gpu_hours == pytest.approx(6.0)
+
+
+def test_a_snapshot_keeps_the_epochs_also_those_that_are_not_finite(
+    driver: Driver, tmp_path: Path
+) -> None:
+    study = driver(halving=Halving())
+    trial = run_folds(study, [])
+    study.report_epochs(trial, 2, [0.5, float("nan")], of=9)
+    study.finish(trial, pruned=True)
+    write_snapshot(study.study, tmp_path / "trials.json")
+
+    read = read_snapshot(tmp_path / "trials.json")
+    assert read is not None
+    (curve,) = epoch_curves(read.trials[0]).values()
+    assert (curve.of, curve.values[0]) == (9, 0.5)
+    assert math.isnan(curve.values[1])
+    assert read.trials[0].state == TrialState.PRUNED

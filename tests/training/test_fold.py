@@ -113,7 +113,7 @@ def test_an_epochs_loss_is_the_mean_over_its_samples(
 def test_reports_count_to_the_last_step(recipe: Make, run: Make) -> None:
     said = run(recipe(phases=TWO)).reports
     assert [report.step for report in said if report.checkpoint] == [3, 6]
-    reports = [report for report in said if report.checkpoint is None]
+    reports = [report for report in said if report.curve is None]
     assert [report.step for report in reports] == list(range(1, 10))
     assert {(report.steps, report.epochs) for report in reports} == {(9, 3)}
     assert [report.epoch for report in reports] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
@@ -122,8 +122,29 @@ def test_reports_count_to_the_last_step(recipe: Make, run: Make) -> None:
 
 def test_the_last_step_is_reported_however_rare_reports_are(recipe: Make, run: Make) -> None:
     reports = run(recipe(phases=TWO), report=1e9).reports
-    (report,) = (report for report in reports if report.checkpoint is None)
+    (report,) = (report for report in reports if report.curve is None)
     assert report.step == report.steps == 9
+
+
+def test_each_epoch_ends_with_the_held_out_losses_so_far(recipe: Make, run: Make) -> None:
+    trained = run(recipe(phases=TWO))
+    told = [(report.step, report.curve) for report in trained.reports if report.curve]
+    written = trained.epochs.to_pydict()
+    assert [step for step, _ in told] == [3, 6, 9]
+    for epoch, (_, curve) in enumerate(told, start=1):
+        assert list(curve.held_out_losses) == written["held_out_loss"][:epoch]
+        assert curve.seconds == pytest.approx(sum(written["seconds"][:epoch]))
+
+
+def test_a_fold_that_goes_on_tells_the_epochs_of_its_earlier_attempt_too(
+    recipe: Make, run: Make
+) -> None:
+    before = run(recipe(phases=TWO), stop=7)
+    again = run(recipe(phases=TWO), earlier=(before,))
+    whole = run(recipe(phases=TWO))
+    curves = [report.curve for report in again.reports if report.curve]
+    expected = whole.epochs["held_out_loss"].to_pylist()
+    assert [list(curve.held_out_losses) for curve in curves] == [expected]
 
 
 EXPLODING = {"batch_size": 18, "optimizer": {"clip": None}, "freeze_batchnorm": True}

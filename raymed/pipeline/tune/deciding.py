@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,10 +14,11 @@ from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.pipeline.board import Cell, Row
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
-from raymed.pipeline.members import Member, finish_member, member_identity
+from raymed.pipeline.members import Member, member_identity
 from raymed.pipeline.prepare import Prepared, decode
-from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
+from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_name
 from raymed.pipeline.tune.logs import Logs
+from raymed.pipeline.tune.scoring import Scoring
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
 from raymed.search import (
@@ -27,20 +28,10 @@ from raymed.search import (
     first_error,
     fold_order,
     stored,
-    worse_by_patient,
 )
+from raymed.training import Progress
 
 AnyUnit = FeatureUnit | FoldUnit
-
-
-@dataclass
-class AtWork:
-    """A trial that is being worked on, the attempts of its finished folds, its row of the board."""
-
-    trial: Trial
-    member: Member
-    row: Row
-    done: dict[int, Path]
 
 
 @dataclass
@@ -56,8 +47,7 @@ class Deciding:
     study: SharedStudy
     device: str
     workers: int
-    gpus: float
-    paired: bool = False
+    scoring: Scoring
     waiting: list[Trial] = field(default_factory=list)
     """Trials that another driver left, to be gone on with before new ones."""
     at_work: dict[int, AtWork] = field(default_factory=dict)
@@ -80,17 +70,33 @@ class Deciding:
             units = self._begin(trial, member)
             if units:
                 return TrialUnits(trial.number, tuple(units))
-            self._score(self.at_work[trial.number])
+            self._complete(self.at_work[trial.number])
 
     def heard(self, number: int, said: Finished[AnyUnit] | Failed[AnyUnit]) -> bool:
         """Take in how a unit ended; whether its trial goes on."""
-        work = self.at_work[number]
+        with self._letting_go(number):
+            return self._took_in(self.at_work[number], said)
+        return False
+
+    def heard_epoch(self, number: int, unit: AnyUnit, progress: Progress) -> bool:
+        """Take in the epochs of a fold so far; whether it goes on, and its trial with it."""
+        assert isinstance(unit, FoldUnit)
+        with self._letting_go(number):
+            work = self.at_work[number]
+            self.scoring.report_epoch(work, unit.fold, progress)
+            if not self.study.should_stop_fold(work.trial, unit.fold):
+                return True
+            self._end(work, pruned=True, within=(unit.fold, progress.epoch))
+        return False
+
+    @contextmanager
+    def _letting_go(self, number: int) -> Iterator[None]:
+        """Drop a trial that another driver has taken over, and say so."""
         try:
-            return self._took_in(work, said)
+            yield
         except LeaseLostError as error:
             self.at_work.pop(number, None)
             self.news.put(Note(str(error), warning=True))
-            return False
 
     def _took_in(self, work: AtWork, said: Finished[AnyUnit] | Failed[AnyUnit]) -> bool:
         if isinstance(said, Failed):
@@ -104,13 +110,13 @@ class Deciding:
         result, fold = said.result, said.unit.fold
         work.member.folder.finish_fold(fold, result.attempt, **result.facts)
         work.done[fold] = result.attempt
-        self._report(work, fold)
+        self.scoring.report(work, fold)
         self.logs.log(stored(work.trial), work.done)
         self._show(work, said.unit.part, Cell("done", seconds=result.facts["seconds"]))
         if len(work.done) == self.prepared.folds.count:
-            self._score(work)
+            self._complete(work)
             return False
-        if self._hopeless(work):
+        if self.scoring.hopeless(work):
             self._end(work, pruned=True)
             return False
         return True
@@ -159,7 +165,7 @@ class Deciding:
         work = AtWork(trial, member, Row(member.name, member.id, cells), done)
         self.at_work[trial.number] = work
         for fold in done:
-            self._report(work, fold)
+            self.scoring.report(work, fold)
         self.logs.log(stored(trial), done)
         self._plan()
         return [*features, *units] if units else []
@@ -171,21 +177,8 @@ class Deciding:
                 pass
             self.sizes.add(size)
 
-    def _report(self, work: AtWork, fold: int) -> None:
-        value = log_loss_of(held_out_rows([work.done[fold]]), by_patient=self._by_patient)
-        seconds = float(work.member.folder.fold_facts(fold)["seconds"])
-        self.study.report(work.trial, fold, value, seconds, self.gpus)
-
-    def _score(self, work: AtWork) -> None:
-        """End a trial whose folds are all there: it is a member, with its pooled score."""
-        finish_member(work.member, self.prepared.folds.count)
-        rows = held_out_rows([*work.done.values()])
-        value = log_loss_of(rows, by_patient=self._by_patient)
-        values = [value]
-        if len(self.study.study.directions) == 2:
-            folds = range(self.prepared.folds.count)
-            values.append(sum(work.member.folder.fold_facts(fold)["seconds"] for fold in folds))
-        self._end(work, values=values)
+    def _complete(self, work: AtWork) -> None:
+        self._end(work, values=self.scoring.finish(work))
 
     def _end(
         self,
@@ -193,6 +186,7 @@ class Deciding:
         values: list[float] | None = None,
         *,
         pruned: bool = False,
+        within: tuple[int, int] | None = None,
         failed: str | None = None,
     ) -> None:
         state = self.study.finish(work.trial, values, pruned=pruned, failed=failed)
@@ -205,24 +199,12 @@ class Deciding:
                 state.name.lower(),
                 folds=len(work.done),
                 value=values[0] if values else None,
+                within=within,
                 best=None if best is None else (best.number, best.values[0]),
                 reason=failed or "",
             )
         )
         self._plan()
-
-    def _hopeless(self, work: AtWork) -> bool:
-        if self.study.should_prune(work.trial):
-            return True
-        best = self.study.best() if self.paired else None
-        if best is None:
-            return False
-        others = [*self.attempts(best).values()]
-        return worse_by_patient(held_out_rows([*work.done.values()]), held_out_rows(others))
-
-    @property
-    def _by_patient(self) -> bool:
-        return self.prepared.manifest.patients_declared
 
     def _show(self, work: AtWork, part: str, cell: Cell) -> None:
         work.row.cells = {**work.row.cells, part: cell}
@@ -231,17 +213,6 @@ class Deciding:
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
         self.news.put(Plan(rows, self.workers))
-
-
-def trial_name(number: int) -> str:
-    """What a trial is called as a member."""
-    return f"trial-{number}"
-
-
-def finished_folds(member: Member, prepared: Prepared) -> dict[int, Path]:
-    """Give the attempts that count of a member's folds."""
-    found = {fold: member.folder.completed_fold(fold) for fold in range(prepared.folds.count)}
-    return {fold: attempt for fold, attempt in found.items() if attempt is not None}
 
 
 def told(news: "queue.SimpleQueue[Event]") -> Iterator[Event]:

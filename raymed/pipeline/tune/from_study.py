@@ -10,9 +10,9 @@ from raymed.errors import InputError
 from raymed.pipeline.events import result_of
 from raymed.pipeline.members import Member, member_identity
 from raymed.pipeline.prepare import Prepared, prepare
-from raymed.pipeline.tune.deciding import finished_folds, trial_name
+from raymed.pipeline.tune.at_work import finished_folds, trial_name
 from raymed.pipeline.tune.fold_scores import held_out_rows
-from raymed.pipeline.tune.story import open_search
+from raymed.pipeline.tune.opening import open_search
 from raymed.runs import RunFolder
 from raymed.search import OofRows, choose_diverse, space_of, suggest
 

@@ -4,49 +4,42 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
-from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
 from raymed.cluster import Reported, sweep
 from raymed.cluster.session import embedded_ray
-from raymed.config import SCHEMA_VERSION, Experiment, Recipe, Search, searched_recipe
+from raymed.config import Experiment, Recipe, Search, searched_recipe
 from raymed.errors import BuildError, InputError
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, Training, result_of
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import Placement, place
-from raymed.pipeline.prepare import Prepared, prepare
+from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
-from raymed.pipeline.tune.deciding import Deciding, told, trial_name
+from raymed.pipeline.tune.at_work import trial_name
+from raymed.pipeline.tune.deciding import Deciding, told
 from raymed.pipeline.tune.logs import LogError, Logger, Logs
 from raymed.pipeline.tune.mlflow import MlflowRuns
+from raymed.pipeline.tune.opening import open_search
+from raymed.pipeline.tune.scoring import Scoring
 from raymed.pipeline.tune.tensorboard import TensorBoard
 from raymed.pipeline.tune.tracking import Tracking, open_tracking
 from raymed.pipeline.tune.warm_start import Point, best_points, within
 from raymed.runs import RunFolder
 from raymed.search import (
-    LOG_LOSS,
-    Budget,
-    Identity,
-    Range,
     SharedStudy,
     Space,
     distributions_of,
     known_points,
-    open_storage,
-    open_study,
     space_of,
     suggest,
     write_snapshot,
 )
 
 HEARTBEAT_SECONDS = 30
-COST = "training_seconds"
 
 
 @dataclass(frozen=True)
@@ -112,8 +105,14 @@ def _stages(
             study,
             placement.device,
             placement.workers,
-            placement.gpus / placement.workers * recipe.workers,
-            paired=search.pruner == "paired",
+            Scoring(
+                experiment,
+                folder,
+                prepared,
+                study,
+                placement.gpus / placement.workers * recipe.workers,
+                paired=search.pruner == "paired",
+            ),
             waiting=study.adopt(alone=search.storage is None),
         )
         deciding.logs = _logs(deciding, space, tracking)
@@ -165,42 +164,6 @@ def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None
         study.enqueue(dict(point), "known")
 
 
-def open_search(
-    experiment: Experiment, folder: RunFolder, prepared: Prepared, space: Space
-) -> SharedStudy:
-    """Open the study of an experiment: a journal in the run folder, or a database."""
-    search = experiment.search or Search()
-    folder.study_folder.mkdir(parents=True, exist_ok=True)
-    objectives = dict(LOG_LOSS)
-    if search.objectives == "score_and_cost":
-        objectives[COST] = "minimize"
-    return open_study(
-        open_storage(search.storage, folder.study_folder),
-        folder.study_folder,
-        experiment.name,
-        Identity.of(
-            prepared.manifest.content,
-            prepared.folds.content,
-            experiment.seed,
-            SCHEMA_VERSION,
-            _identity(space),
-        ),
-        partial(suggest, space),
-        folds=prepared.folds.count,
-        objectives=objectives,
-        budget=Budget(search.trials, search.hours, search.gpu_hours),
-        sampler=search.sampler,
-        pruner="patients" if search.pruner == "paired" else search.pruner,
-        plain=not space.conditional and all(isinstance(leaf, Range) for leaf in space.leaves),
-    )
-
-
-def _identity(space: Space) -> list[Any]:
-    found = distributions_of(space).items()
-    leaves = {name: distribution_to_json(distribution) for name, distribution in found}
-    return [space.recipe.model_dump(mode="json"), leaves]
-
-
 def _searched(deciding: Deciding, placement: Placement, processes: int) -> Iterator[Event]:
     """Run trials until the budget is spent; what is left unfinished is given back."""
     study, run = deciding.study, deciding.run
@@ -213,7 +176,10 @@ def _searched(deciding: Deciding, placement: Placement, processes: int) -> Itera
     beat = time.monotonic()
     try:
         with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
-            for said in sweep(deciding, placement.workers, share, processes, scratch):
+            by_epoch = study.halving is not None
+            for said in sweep(
+                deciding, placement.workers, share, processes, scratch, by_epoch=by_epoch
+            ):
                 yield from told(deciding.news)
                 if isinstance(said, Reported) and _is_planned(deciding, said.unit.member):
                     yield Training(said.unit.member, said.unit.part, said.progress)

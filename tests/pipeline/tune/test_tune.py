@@ -14,11 +14,11 @@ from optuna.trial import TrialState
 
 from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
-from raymed.files import checksum
+from raymed.files import checksum, read_json
 from raymed.pipeline.build import build
 from raymed.pipeline.tune import Tuned, tune, with_trials
 from raymed.runs import RunFolder
-from raymed.search import fold_values
+from raymed.search import epoch_curves, fold_values
 from tests.pipeline.tune.readers import Reader, seen
 
 Make = Callable[..., Experiment]
@@ -114,6 +114,45 @@ def test_a_build_stacks_trials_without_training_and_they_are_what_it_would_have_
     for folder in alone.run.path.glob("members/*"):
         twin = tuned.run.path / "members" / folder.name / "oof.parquet"
         assert checksum(twin) == checksum(folder / "oof.parquet")
+
+
+@pytest.fixture(scope="module")
+def halved(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """The same five points, one after the other; the worse half of a fold stops after an epoch."""
+    halving = ("search.halving={factor: 2}", "search.pruner=none", "cluster.workers=1")
+    return tune(make(*FIVE, *halving), tmp_path_factory.mktemp("halved") / "run")
+
+
+def test_halving_stops_trials_within_a_fold_and_stores_their_epochs(halved: Tuned) -> None:
+    pruned = [trial for trial in halved.trials if trial.state == TrialState.PRUNED]
+    assert pruned
+    for trial in pruned:
+        (fold,) = epoch_curves(trial).keys() - fold_values(trial).keys()
+        curve = epoch_curves(trial)[fold]
+        assert curve.of == 3
+        assert len(curve.values) in (1, 2)
+    for trial in halved.trials:
+        for fold in fold_values(trial):
+            assert len(epoch_curves(trial)[fold].values) == 3
+
+
+def test_what_halving_does_not_stop_has_the_bits_that_it_has_without(
+    halved: Tuned, tuned: Tuned
+) -> None:
+    assert [each.params for each in halved.trials] == [each.params for each in tuned.trials]
+    both = 0
+    for marker in halved.run.path.glob("members/*/fold-*/DONE.json"):
+        twin = tuned.run.path / marker.relative_to(halved.run.path)
+        if twin.exists():
+            files = [
+                found.parent / read_json(found)["attempt"] / name
+                for name in ("predictions.parquet", "checkpoint.safetensors")
+                for found in (marker, twin)
+            ]
+            assert checksum(files[0]) == checksum(files[1])
+            assert checksum(files[2]) == checksum(files[3])
+            both += 1
+    assert both >= 3
 
 
 def test_a_folder_without_a_study_has_nothing_to_stack(make: Make, tmp_path: Path) -> None:

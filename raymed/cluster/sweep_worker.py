@@ -1,0 +1,67 @@
+"""What a sweep runs in a worker of Tune's: the units of one trial, one after the other."""
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray.tune
+
+from raymed.cluster.train import fit
+from raymed.cluster.units import Fault, Returned, Unit
+
+_END_SECONDS = "600"
+"""How long a worker waits for a stopped unit to let go of its model before the next trial."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A trial's units that are left, by name, as they travel to a worker.
+
+    `by_epoch`: the end of each epoch is reported too, and waits for what is decided.
+    """
+
+    units: Mapping[str, Unit]
+    gpus: float
+    scratch: str
+    by_epoch: bool = False
+
+    def without(self, name: str) -> "Work":
+        """Drop a unit: a trial whose worker died begins again behind what is done."""
+        return replace(self, units={key: self.units[key] for key in self.units if key != name})
+
+
+def work_on(config: dict[str, Any], mailbox: Any) -> None:
+    """Work on a trial's units, in a worker of Tune's; it says how each one ended."""
+    import torch
+
+    torch.set_num_threads(1)
+    work: Work = config["work"]
+    if work.by_epoch:  # Tune's own two seconds, once over, lose the next trial without a word
+        os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = _END_SECONDS
+    for name, unit in work.units.items():
+        if unit.workers > 1:
+            end = fit(name, unit, mailbox, work.gpus, work.scratch)
+        else:
+            end = _alone(name, unit, mailbox, work.by_epoch)
+        ray.tune.report({"name": name, "end": end})
+        if isinstance(end, Fault):
+            return
+
+
+def _alone(name: str, unit: Unit, mailbox: Any, by_epoch: bool) -> Fault | Returned:
+    with ExitStack() as stack:
+        work = unit.work()
+        stack.callback(work.close)
+        while True:
+            try:
+                progress = next(work)
+            except StopIteration as end:
+                return Returned(end.value)
+            except Exception as error:
+                return Fault.of(error)
+            mailbox.put.remote(name, progress)
+            if by_epoch and progress.curve is not None:
+                # where the trial is stopped, Tune raises SystemExit here, and the unit is closed
+                ray.tune.report({"name": name, "progress": progress})
