@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 
 from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.session import environment
-from raymed.cluster.train import NEAR_ZERO, fit
+from raymed.cluster.train import fit
 from raymed.cluster.trials import Decider, TrialUnits
 from raymed.cluster.units import (
     AnyUnit,
@@ -33,8 +33,11 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "3",  # a trial amid a unit does not hear that it is to stop
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+_WAITING = {"memory": 1.0}
+"""What a trial takes whose units are runs of Ray Train: a byte, as they may need every core."""
 _LISTEN_SECONDS = 0.2
 _END_SECONDS = 10
 """How long a sweep that is stopped may take to say so; what still runs ends with the session."""
@@ -97,7 +100,7 @@ class _Run(Generic[AnyUnit]):
     def fit(self, at_once: int) -> None:
         """Run Tune to its end."""
         alone = {"CPU": 1.0} | ({"GPU": self.gpus} if self.gpus else {})
-        resources = alone if self.processes == 1 else {"CPU": NEAR_ZERO}
+        resources = alone if self.processes == 1 else _WAITING
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         with environment(_QUIET):
             try:

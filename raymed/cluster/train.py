@@ -14,6 +14,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
+from raymed.errors import RaymedError
 
 NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
@@ -77,11 +78,17 @@ def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault
 
 
 def _fault_of(error: Any) -> Fault:
-    """Tell a process that died from one that raised, when Train has given up."""
-    for failure in error.worker_failures.values():
-        if not isinstance(failure, RayActorError):
-            return Fault(f"{type(failure).__name__}: {failure}", str(error))
-    return Fault("its worker process died, twice", str(error))
+    """Tell a process that died from one that raised, when Train has given up.
+
+    Where one process ends, those that talk to it raise too: what they say is not the cause.
+    """
+    raised = [getattr(each, "_base_exc", each) for each in error.worker_failures.values()]
+    for cause in raised:
+        if isinstance(cause, RaymedError):
+            return Fault.of(cause, str(error))
+    if any(isinstance(each, RayActorError) for each in raised):
+        return Fault("its worker process died, twice", str(error))
+    return Fault.of(raised[0], str(error))
 
 
 class TrainRuns(Generic[AnyUnit]):

@@ -43,7 +43,8 @@ class AtWork:
 class Deciding:
     """Asks the study for trials, and tells it what their folds come to.
 
-    `news` is what there is to tell the reader. All but that is used in the engine's thread.
+    `at_once` trials run side by side, `gpus` each. `news` is what there is to tell the reader; all
+    but that is used in the engine's thread.
     """
 
     experiment: Experiment
@@ -51,7 +52,7 @@ class Deciding:
     prepared: Prepared
     study: SharedStudy
     device: str
-    workers: int
+    at_once: int
     gpus: float
     paired: bool = False
     waiting: list[Trial] = field(default_factory=list)
@@ -219,7 +220,7 @@ class Deciding:
 
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
-        self.news.put(Plan(rows, self.workers))
+        self.news.put(Plan(rows, self.at_once))
 
 
 def trial_name(number: int) -> str:
