@@ -15,6 +15,7 @@ import ray.tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.session import environment
 from raymed.cluster.train import fit
@@ -63,6 +64,7 @@ def sweep(
     finally:
         run.stopped.set()
         thread.join(_END_SECONDS)
+        free_groups(of_the_dead=False)
     if run.error is not None:
         raise run.error
 
@@ -77,7 +79,7 @@ class _Run(Generic[AnyUnit]):
         self.said: queue.SimpleQueue[Said[AnyUnit]] = queue.SimpleQueue()
         self.stopped = threading.Event()
         self.error: Exception | None = None
-        self._mailbox = open_mailbox()
+        self._mailbox, self._groups = open_mailbox(), Freeing()
         self._left: dict[int, dict[str, AnyUnit]] = {}
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -86,6 +88,7 @@ class _Run(Generic[AnyUnit]):
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
+        self._groups.now_and_then()
         at_work = {name: unit for left in list(self._left.values()) for name, unit in left.items()}
         for name, progress in ray.get(self._mailbox.take.remote()):
             if name in at_work:
