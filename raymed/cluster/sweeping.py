@@ -34,14 +34,13 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "3",  # a trial amid a unit does not hear that it is to stop
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 _WAITING = {"memory": 1.0}
 """What a trial takes whose units are runs of Ray Train: a byte, as they may need every core."""
 _LISTEN_SECONDS = 0.2
-_END_SECONDS = 10
-"""How long a sweep that is stopped may take to say so; what still runs ends with the session."""
+_END_SECONDS = 15
+"""How long a sweep that is stopped may take to say so: Tune ends a trial amid a unit after ten."""
 
 
 def sweep(
