@@ -101,6 +101,13 @@ def _quiet_raylet() -> Iterator[None]:
         worker.print_to_stdstream = printing
 
 
+def count_nodes() -> int:
+    """Count the machines of the running Ray."""
+    import ray
+
+    return sum(bool(node["Alive"]) for node in ray.nodes())
+
+
 @contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while."""

@@ -12,12 +12,12 @@ from typing import Generic
 import ray
 import ray.tune
 
+from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.session import environment
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
 from raymed.cluster.sweep_trials import Trials
 from raymed.cluster.sweep_worker import Work, work_on
-from raymed.cluster.train import NEAR_ZERO
 from raymed.cluster.trials import Decider
 from raymed.cluster.units import AnyUnit, Reported, Said
 
@@ -27,9 +27,11 @@ _QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+_WAITING = {"memory": 1.0}
+"""What a trial takes whose units are runs of Ray Train: a byte, as they may need every core."""
 _LISTEN_SECONDS = 0.2
-_END_SECONDS = 10
-"""How long a sweep that is stopped may take to say so; what still runs ends with the session."""
+_END_SECONDS = 15
+"""How long a sweep that is stopped may take to say so: Tune ends a trial amid a unit after ten."""
 
 
 def sweep(
@@ -60,6 +62,7 @@ def sweep(
     finally:
         run.trials.stopped.set()
         thread.join(_END_SECONDS)
+        free_groups(of_the_dead=False)
     if run.trials.error is not None:
         raise run.trials.error
 
@@ -78,10 +81,11 @@ class _Run(Generic[AnyUnit]):
         self.trials = Trials(decider)
         self._gpus, self._processes, self._scratch = gpus, processes, str(scratch)
         self._as_work = partial(Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch)
-        self._mailbox = open_mailbox()
+        self._mailbox, self._groups = open_mailbox(), Freeing()
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
+        self._groups.now_and_then()
         at_work = self.trials.at_work()
         for name, progress in ray.get(self._mailbox.take.remote()):
             if name in at_work:
@@ -96,7 +100,7 @@ class _Run(Generic[AnyUnit]):
     def fit(self, at_once: int) -> None:
         """Run Tune to its end."""
         alone = {"CPU": 1.0} | ({"GPU": self._gpus} if self._gpus else {})
-        resources = alone if self._processes == 1 else {"CPU": NEAR_ZERO}
+        resources = alone if self._processes == 1 else _WAITING
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         with environment(_QUIET):
             try:

@@ -12,12 +12,16 @@ from ray.exceptions import RayActorError, RayError
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import open_mailbox
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
+from raymed.errors import RaymedError
 
 NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
 _LISTEN_SECONDS = 0.2
+_TRIES = 2
+_DIED = "its worker process died, twice"
 
 
 def _loop(config: dict[str, Any]) -> Fault | Returned:
@@ -51,9 +55,29 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
 
 
 def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault | Returned:
-    """Run one unit as Ray Train; called on the node that works, where its controller stays."""
+    """Run one unit as Ray Train; called on the node that works, where its controller stays.
+
+    Train tries again when a process dies, but not while its run is starting: that is done here.
+    """
+    for _ in range(_TRIES):
+        try:
+            end: Fault | Returned = _trainer(name, unit, mailbox, gpus, scratch).fit().return_value
+        except ray.train.WorkerGroupError as error:
+            return _fault_of(error)
+        except ray.train.ControllerError as error:
+            if not isinstance(error.controller_failure, RayActorError):
+                return Fault.of(error.controller_failure, str(error))
+            trace = str(error)
+        except ray.train.TrainingFailedError as error:
+            return Fault.of(error)
+        else:
+            return end
+    return Fault(_DIED, trace)
+
+
+def _trainer(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> TorchTrainer:
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
-    trainer = TorchTrainer(
+    return TorchTrainer(
         _loop,
         train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
         torch_config=TorchConfig(backend=None if gpus else "gloo"),
@@ -67,21 +91,20 @@ def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
     )
-    try:
-        end: Fault | Returned = trainer.fit().return_value
-    except ray.train.WorkerGroupError as error:
-        return _fault_of(error)
-    except ray.train.TrainingFailedError as error:
-        return Fault.of(error)
-    return end
 
 
 def _fault_of(error: Any) -> Fault:
-    """Tell a process that died from one that raised, when Train has given up."""
-    for failure in error.worker_failures.values():
-        if not isinstance(failure, RayActorError):
-            return Fault(f"{type(failure).__name__}: {failure}", str(error))
-    return Fault("its worker process died, twice", str(error))
+    """Tell a process that died from one that raised, when Train has given up.
+
+    Where one process ends, those that talk to it raise too: what they say is not the cause.
+    """
+    raised = [getattr(each, "_base_exc", each) for each in error.worker_failures.values()]
+    for cause in raised:
+        if isinstance(cause, RaymedError):
+            return Fault.of(cause, str(error))
+    if any(isinstance(each, RayActorError) for each in raised):
+        return Fault(_DIED, str(error))
+    return Fault.of(raised[0], str(error))
 
 
 class TrainRuns(Generic[AnyUnit]):
@@ -90,7 +113,7 @@ class TrainRuns(Generic[AnyUnit]):
     def __init__(self, count: int, scratch: Path, gpus: float = 0) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
         self._count, self._scratch, self._gpus = count, str(scratch), gpus
-        self._mailbox = open_mailbox()
+        self._mailbox, self._groups = open_mailbox(), Freeing()
         self._fit = ray.remote(fit).options(num_cpus=NEAR_ZERO, max_retries=0)
         self._units: dict[str, AnyUnit] = {}
         self._tasks: dict[Any, str] = {}
@@ -114,6 +137,7 @@ class TrainRuns(Generic[AnyUnit]):
 
     def listen(self) -> Iterator[Said[AnyUnit]]:
         """Give what the runs said, their reports before their end."""
+        self._groups.now_and_then()
         done, _ = ray.wait(list(self._tasks), timeout=_LISTEN_SECONDS)
         for name, progress in ray.get(self._mailbox.take.remote()):
             if name in self._units:

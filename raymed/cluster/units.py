@@ -63,9 +63,9 @@ class Fault:
     trace: str
 
     @classmethod
-    def of(cls, error: Exception) -> "Fault":
-        """Describe the exception that is being handled."""
-        trace = traceback.format_exc()
+    def of(cls, error: Exception, trace: str | None = None) -> "Fault":
+        """Describe an exception; without its `trace`, the one that is being handled."""
+        trace = traceback.format_exc() if trace is None else trace
         if isinstance(error, RaymedError):
             return cls(str(error), trace)
         if lacks_space(error):

@@ -16,7 +16,7 @@ from raymed.search.pruning import MedianOfMeans, Pruner, fold_order, make_pruner
 from raymed.search.sampling import Sampler, make_sampler, refuse_unfit_sampler
 from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
-from raymed.search.storage import close_storage, open_storage
+from raymed.search.storage import close_storage, open_storage, refuse_for_nodes
 from raymed.search.study import SharedStudy
 from raymed.search.trials import (
     Trial,
@@ -71,6 +71,7 @@ __all__ = [
     "parameters_of",
     "read_snapshot",
     "recipe_at",
+    "refuse_for_nodes",
     "refuse_unfit_sampler",
     "space_of",
     "spent_by",

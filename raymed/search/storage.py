@@ -43,6 +43,13 @@ def open_storage(wish: str | None, folder: Path) -> BaseStorage:
     return _open_journal(folder / JOURNAL) if wish is None else _open_database(wish)
 
 
+def refuse_for_nodes(wish: str | None, nodes: int) -> None:
+    """Refuse SQLite where a search runs on several machines: its locks hold on one only."""
+    if wish is not None and nodes > 1 and _read_url(wish).get_backend_name() == "sqlite":
+        fault = f"SQLite is for one machine, and this search runs on {nodes}"
+        raise InputError(PLACE, fault, f"write {EXAMPLE}, or leave it out")
+
+
 def close_storage(storage: BaseStorage) -> None:
     """Close a database's connections; a journal has none."""
     if isinstance(storage, RDBStorage):

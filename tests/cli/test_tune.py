@@ -1,10 +1,12 @@
 """`raymed tune` refuses what cannot be searched: place, fault, remedy, code 2, nothing done."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from raymed.cli.trials import trial_line
 from raymed.pipeline.events import TrialEnded
@@ -39,14 +41,67 @@ def test_a_search_that_cannot_be_is_refused_when_it_is_read(
     assert not run.exists()
 
 
-def test_an_unreachable_database_is_refused_without_its_password(
-    raymed: Call, config: Path
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            ["recipes.cnn.workers=2"],
+            "recipes.cnn.workers: 2 processes a unit, cluster.workers is 1",
+        ),
+        (
+            ["recipes.cnn.workers=1000", "recipes.cnn.batch_size=2000", "cluster.workers=auto"],
+            "recipes.cnn.workers: 1000 processes a unit, cores here",
+        ),
+        (
+            ["recipes.cnn.workers=2", "cluster.workers=2", "cluster.engine=workers"],
+            "workers cannot share a unit",
+        ),
+        (["search.space={workers: {low: 1, high: 2}}"], "search.space.workers: changes what"),
+        (["search.space={workers: {choices: [1, 8]}}"], "search.space.workers: changes what"),
+        (["search.trials=null", "search.gpu_hours=1"], "search.gpu_hours: is the whole budget"),
+        (["cluster.device=cuda"], "cluster.device: cuda is not available"),
+        (["cluster.address=ray://10.0.0.1:10001"], "cluster.address: unknown field"),
+    ],
+)
+def test_a_request_that_can_never_be_met_is_refused_before_anything_is_done(
+    raymed: Call, config: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], words: str
 ) -> None:
-    pytest.importorskip("psycopg", reason="no psycopg, the driver of PostgreSQL")
-    url = "postgresql+psycopg://raymed:secret@127.0.0.1:1/studies"
-    said = raymed("tune", config, f"search.storage={url}", "--run", config.parent / "run")
-    assert said.code == 2
-    assert "search.storage" in said.err
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run = config.parent / "run"
+    said = raymed("tune", config, *overrides, "--run", run)
+    _refused_at_once(said, run, words)
+
+
+def test_more_gpus_than_there_are_are_refused(
+    raymed: Call, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run = config.parent / "run"
+    wish = ("recipes.cnn.workers=4", "cluster.workers=auto", "cluster.device=auto")
+    said = raymed("tune", config, *wish, "--run", run)
+    _refused_at_once(said, run, "recipes.cnn.workers: 4 processes a unit, GPUs here: 2")
+
+
+def _refused_at_once(said: Any, run: Path, words: str) -> None:
+    assert said.code == 2, said
+    assert words in said.err
+    assert "Traceback" not in said.err + said.out
+    assert not (run / "manifest.parquet").exists()
+    assert not (run / "study").exists()
+
+
+@pytest.mark.parametrize("server", ["postgresql", "postgresql+psycopg"])
+def test_a_database_that_does_not_answer_is_refused_at_once_and_without_its_password(
+    raymed: Call, config: Path, server: str
+) -> None:
+    if server == "postgresql+psycopg":
+        pytest.importorskip("psycopg", reason="no psycopg, the driver of PostgreSQL")
+    url, run = f"{server}://raymed:secret@127.0.0.1:1/studies", config.parent / "run"
+    began = time.monotonic()
+    said = raymed("tune", config, f"search.storage={url}", "--run", run)
+    assert time.monotonic() - began < 30
+    _refused_at_once(said, run, "search.storage: postgresql")
     assert "secret" not in said.err
 
 

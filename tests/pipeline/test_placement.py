@@ -32,7 +32,10 @@ def test_a_gpu_or_a_shared_unit_takes_ray_train(make: Any, monkeypatch: Any) -> 
     [
         (["cluster.device=cuda"], "cluster.device: cuda is not available here"),
         (["cluster.engine=train", "cluster.device=cuda"], "cuda is not available here"),
-        (["recipes.cnn.workers=3"], r"recipes.cnn.workers: 3 processes a unit, .* 2 cores"),
+        (
+            ["recipes.cnn.workers=3"],
+            r"recipes.cnn.workers: 3 processes a unit, cluster.workers is 2; lower it, or raise",
+        ),
         (
             ["recipes.cnn.workers=2", "cluster.engine=workers"],
             r"workers cannot share a unit, recipes.cnn.workers is 2; set it to train or auto",
@@ -46,3 +49,17 @@ def test_what_can_never_be_met_is_refused(
 
     with pytest.raises(InputError, match=words):
         place(make(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("processes", "workers", "words"),
+    [(3, "auto", "3 processes a unit, GPUs here: 2"), (2, 1, "a unit, cluster.workers is 1")],
+)
+def test_what_two_gpus_cannot_meet_is_refused_with_what_is_short(
+    make: Any, monkeypatch: Any, processes: int, workers: int | str, words: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    with pytest.raises(InputError, match=words):
+        place(make(f"recipes.cnn.workers={processes}", f"cluster.workers={workers}"))

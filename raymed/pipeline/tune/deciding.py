@@ -38,7 +38,8 @@ AnyUnit = FeatureUnit | FoldUnit
 class Deciding:
     """Asks the study for trials, and tells it what their folds come to.
 
-    `news` is what there is to tell the reader. All but that is used in the engine's thread.
+    `at_once` trials run side by side, `gpus` each. `news` is what there is to tell the reader; all
+    but that is used in the engine's thread.
     """
 
     experiment: Experiment
@@ -46,7 +47,7 @@ class Deciding:
     prepared: Prepared
     study: SharedStudy
     device: str
-    workers: int
+    at_once: int
     scoring: Scoring
     waiting: list[Trial] = field(default_factory=list)
     """Trials that another driver left, to be gone on with before new ones."""
@@ -212,7 +213,7 @@ class Deciding:
 
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
-        self.news.put(Plan(rows, self.workers))
+        self.news.put(Plan(rows, self.at_once))
 
 
 def told(news: "queue.SimpleQueue[Event]") -> Iterator[Event]:

@@ -10,13 +10,13 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from raymed.cluster import Reported, sweep
-from raymed.cluster.session import embedded_ray
+from raymed.cluster.session import count_nodes, embedded_ray
 from raymed.config import Experiment, Recipe, Search, searched_recipe
 from raymed.errors import BuildError, InputError
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, Training, result_of
 from raymed.pipeline.members import check_recipe
-from raymed.pipeline.placement import Placement, place
+from raymed.pipeline.placement import Placement, place, refuse_endless
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.at_work import trial_name
@@ -32,8 +32,11 @@ from raymed.runs import RunFolder
 from raymed.search import (
     SharedStudy,
     Space,
+    close_storage,
     distributions_of,
     known_points,
+    open_storage,
+    refuse_for_nodes,
     space_of,
     suggest,
     write_snapshot,
@@ -91,6 +94,10 @@ def _stages(
     recipe = experiment.recipes[name]
     narrow = experiment.model_copy(update={"recipes": {name: recipe}})
     placement, space = place(narrow), space_of(search, recipe)
+    refuse_endless(search, placement)
+    if search.storage is not None:
+        yield Stage("reaching the study's database")
+        close_storage(open_storage(search.storage, folder.study_folder))
     tracking = open_tracking(search.mlflow, experiment.name) if search.mlflow else None
     yield Stage("building the model once")
     check_recipe(name, recipe)
@@ -104,7 +111,7 @@ def _stages(
             prepared,
             study,
             placement.device,
-            placement.workers,
+            placement.workers // recipe.workers,
             Scoring(
                 experiment,
                 folder,
@@ -119,7 +126,7 @@ def _stages(
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
         try:
-            yield from _searched(deciding, placement, recipe.workers)
+            yield from _searched(deciding, placement, recipe.workers, search.storage)
         finally:
             write_snapshot(study.study, folder.trials_file)
             deciding.logs.close(study.study.get_trials(deepcopy=False), deciding.attempts)
@@ -164,18 +171,22 @@ def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None
         study.enqueue(dict(point), "known")
 
 
-def _searched(deciding: Deciding, placement: Placement, processes: int) -> Iterator[Event]:
+def _searched(
+    deciding: Deciding, placement: Placement, processes: int, storage: str | None
+) -> Iterator[Event]:
     """Run trials until the budget is spent; what is left unfinished is given back."""
     study, run = deciding.study, deciding.run
     ended = sum(each.state.is_finished() for each in study.study.get_trials(deepcopy=False))
     if study.budget.exhausted(study.spent()) is not None and not deciding.waiting:
         return
     yield Stage("searching", ended, study.budget.trials)
-    yield Note(f"starting {placement.workers} workers on {placement.device}")
+    what = "workers" if processes == 1 else f"processes of Ray Train, {processes} a trial,"
+    yield Note(f"starting {placement.workers} {what} on {placement.device}")
     share = placement.gpus / placement.workers
     beat = time.monotonic()
     try:
         with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
+            refuse_for_nodes(storage, count_nodes())
             by_epoch = study.halving is not None
             for said in sweep(
                 deciding, placement.workers, share, processes, scratch, by_epoch=by_epoch

@@ -13,7 +13,7 @@ import yaml
 from optuna.trial import TrialState
 
 from raymed.config import Experiment
-from raymed.errors import BuildError, InputError
+from raymed.errors import InputError
 from raymed.files import checksum, read_json
 from raymed.pipeline.build import build
 from raymed.pipeline.tune import Tuned, tune, with_trials
@@ -160,12 +160,25 @@ def test_a_folder_without_a_study_has_nothing_to_stack(make: Make, tmp_path: Pat
         with_trials(make(), RunFolder.at(tmp_path / "run"), 2)
 
 
-def test_a_study_whose_first_trials_all_fail_ends_with_the_first_error(
-    make: Make, tmp_path: Path
+def test_a_study_whose_first_trials_all_fail_ends_with_the_first_error_and_code_3(
+    config_file: Path, tmp_path: Path
 ) -> None:
+    """In float32 a step of 1e18 leads to logits that are infinite: the loss is none."""
+    run = tmp_path / "run"
     lost = "search.space={phases: [{lr: {low: 1e18, high: 1e19, log: true}}]}"
-    with pytest.raises(BuildError, match="every trial so far failed; the first one: fold"):
-        tune(make(lost, "recipes.cnn.phases=[{epochs: 3, lr: 2e18}]"), tmp_path / "run")
+    recipe = "recipes.cnn.phases=[{epochs: 3, lr: 2e18}]"
+    said = subprocess.run(
+        [RAYMED, "tune", str(config_file), lost, recipe, "--run", str(run)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert said.returncode == 3, said
+    assert said.stderr.startswith("error: every trial so far failed; the first one: fold")
+    assert "the loss became" in said.stderr
+    assert "Traceback" not in said.stderr + said.stdout
+    assert 3 <= len(list(run.glob("members/*"))) < 6  # of 20
 
 
 def test_a_killed_driver_loses_no_trial_and_repeats_none(
