@@ -59,6 +59,7 @@ class Deciding(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, trials: Trials[AnyUnit]) -> None:
         super().__init__()
         self._trials = trials
+        self._ended: list[Any] = []
 
     def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Pass on what a worker said; the answer is Tune's word for going on or stopping."""
@@ -71,6 +72,16 @@ class Deciding(FIFOScheduler):  # type: ignore[misc]
         elif "progress" in result:
             goes_on = self._trials.heard_epoch(number, name, result["progress"])
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Empty what Tune keeps of the trials before: thousands must not fill the driver."""
+        for ended in self._ended:
+            ended.config = {}
+            ended.run_metadata.last_result = {}
+            ended.run_metadata.metric_analysis = {}
+            ended.run_metadata.metric_n_steps = {}
+            ended.invalidate_json_state()
+        self._ended = [trial]
 
 
 class Stopped(ray.tune.Stopper):  # type: ignore[misc]
