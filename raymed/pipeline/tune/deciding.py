@@ -1,10 +1,8 @@
 """What decides in a sweep: the study says what is tried, the folds what becomes of it."""
 
 import queue
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from raymed.cluster import Failed, Finished, TrialUnits
@@ -12,8 +10,9 @@ from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.pipeline.board import Cell, Row
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
-from raymed.pipeline.members import Member, finish_member, member_identity
+from raymed.pipeline.members import Member, finish_member
 from raymed.pipeline.prepare import Prepared, decode
+from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
@@ -27,16 +26,6 @@ from raymed.search import (
 )
 
 AnyUnit = FeatureUnit | FoldUnit
-
-
-@dataclass
-class AtWork:
-    """A trial that is being worked on, the attempts of its finished folds, its row of the board."""
-
-    trial: Trial
-    member: Member
-    row: Row
-    done: dict[int, Path]
 
 
 @dataclass
@@ -129,8 +118,7 @@ class Deciding:
                 self._refuse_hopeless()
 
     def _member(self, trial: Trial) -> Member:
-        identity = member_identity(self.experiment, trial.chosen, self.prepared)
-        return Member(trial_name(trial.number), trial.chosen, self.run.member(identity))
+        return trial_member(self.experiment, self.run, self.prepared, trial.number, trial.chosen)
 
     def _begin(self, trial: Trial, member: Member) -> list[AnyUnit]:
         """List what is left of a trial, its folds in its own order; those done are told."""
@@ -204,9 +192,8 @@ class Deciding:
         if best is None:
             return False
         recipe = self.study.suggest(best)
-        rival = self.run.member(member_identity(self.experiment, recipe, self.prepared))
-        member = Member(trial_name(best.number), recipe, rival)
-        others = [*finished_folds(member, self.prepared).values()]
+        rival = trial_member(self.experiment, self.run, self.prepared, best.number, recipe)
+        others = [*finished_folds(rival, self.prepared).values()]
         return worse_by_patient(held_out_rows([*work.done.values()]), held_out_rows(others))
 
     @property
@@ -220,20 +207,3 @@ class Deciding:
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
         self.news.put(Plan(rows, self.workers))
-
-
-def trial_name(number: int) -> str:
-    """What a trial is called as a member."""
-    return f"trial-{number}"
-
-
-def finished_folds(member: Member, prepared: Prepared) -> dict[int, Path]:
-    """Give the attempts that count of a member's folds."""
-    found = {fold: member.folder.completed_fold(fold) for fold in range(prepared.folds.count)}
-    return {fold: attempt for fold, attempt in found.items() if attempt is not None}
-
-
-def told(news: "queue.SimpleQueue[Event]") -> Iterator[Event]:
-    """Give what there is to tell by now."""
-    while not news.empty():
-        yield news.get()

@@ -4,45 +4,29 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import yaml
-from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
 from raymed.cluster import Reported, sweep
 from raymed.cluster.session import embedded_ray
-from raymed.config import SCHEMA_VERSION, Experiment, Recipe, Search, searched_recipe
+from raymed.config import Experiment, Recipe, Search, searched_recipe
 from raymed.errors import BuildError
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, Training, result_of
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import Placement, place
-from raymed.pipeline.prepare import Prepared, prepare
+from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
-from raymed.pipeline.tune.deciding import Deciding, told, trial_name
-from raymed.pipeline.tune.warm_start import Point, best_points, within
+from raymed.pipeline.tune.at_work import trial_name
+from raymed.pipeline.tune.deciding import Deciding
+from raymed.pipeline.tune.opening import enqueue, open_search
+from raymed.pipeline.tune.warm_start import Point, best_points
 from raymed.runs import RunFolder
-from raymed.search import (
-    LOG_LOSS,
-    Budget,
-    Identity,
-    Range,
-    SharedStudy,
-    Space,
-    distributions_of,
-    known_points,
-    open_storage,
-    open_study,
-    space_of,
-    suggest,
-    write_snapshot,
-)
+from raymed.search import SharedStudy, Space, space_of, suggest, write_snapshot
 
 HEARTBEAT_SECONDS = 30
-COST = "training_seconds"
 
 
 @dataclass(frozen=True)
@@ -99,7 +83,7 @@ def _stages(
     prepared = yield from prepare(experiment, folder, keep=True)
     with closing(open_search(experiment, folder, prepared, space)) as study:
         study.heartbeat()
-        _enqueue(study, space, earlier)
+        enqueue(study, space, earlier)
         deciding = Deciding(
             experiment,
             folder,
@@ -131,54 +115,6 @@ def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
     return Tuned(folder, trials, best, recipe)
 
 
-def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
-    """Have the recipe's own point tried first, then what did well elsewhere."""
-    own, *known = known_points(space) or (None,)
-    if own is not None:
-        study.enqueue(dict(own), "recipe")
-    for point in earlier:
-        if inside := within(space, point):
-            study.enqueue(inside, "warm start")
-    for point in known:
-        study.enqueue(dict(point), "known")
-
-
-def open_search(
-    experiment: Experiment, folder: RunFolder, prepared: Prepared, space: Space
-) -> SharedStudy:
-    """Open the study of an experiment: a journal in the run folder, or a database."""
-    search = experiment.search or Search()
-    folder.study_folder.mkdir(parents=True, exist_ok=True)
-    objectives = dict(LOG_LOSS)
-    if search.objectives == "score_and_cost":
-        objectives[COST] = "minimize"
-    return open_study(
-        open_storage(search.storage, folder.study_folder),
-        folder.study_folder,
-        experiment.name,
-        Identity.of(
-            prepared.manifest.content,
-            prepared.folds.content,
-            experiment.seed,
-            SCHEMA_VERSION,
-            _identity(space),
-        ),
-        partial(suggest, space),
-        folds=prepared.folds.count,
-        objectives=objectives,
-        budget=Budget(search.trials, search.hours, search.gpu_hours),
-        sampler=search.sampler,
-        pruner="patients" if search.pruner == "paired" else search.pruner,
-        plain=not space.conditional and all(isinstance(leaf, Range) for leaf in space.leaves),
-    )
-
-
-def _identity(space: Space) -> list[Any]:
-    found = distributions_of(space).items()
-    leaves = {name: distribution_to_json(distribution) for name, distribution in found}
-    return [space.recipe.model_dump(mode="json"), leaves]
-
-
 def _searched(deciding: Deciding, placement: Placement, processes: int) -> Iterator[Event]:
     """Run trials until the budget is spent; what is left unfinished is given back."""
     study, run = deciding.study, deciding.run
@@ -192,15 +128,21 @@ def _searched(deciding: Deciding, placement: Placement, processes: int) -> Itera
     try:
         with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
             for said in sweep(deciding, placement.workers, share, processes, scratch):
-                yield from told(deciding.news)
+                yield from _told(deciding)
                 if isinstance(said, Reported) and _is_planned(deciding, said.unit.member):
                     yield Training(said.unit.member, said.unit.part, said.progress)
                 if time.monotonic() - beat > HEARTBEAT_SECONDS:
                     study.heartbeat()
                     beat = time.monotonic()
-            yield from told(deciding.news)
+            yield from _told(deciding)
     finally:
         deciding.release()
+
+
+def _told(deciding: Deciding) -> Iterator[Event]:
+    """Give what there is to tell by now."""
+    while not deciding.news.empty():
+        yield deciding.news.get()
 
 
 def _is_planned(deciding: Deciding, member: str) -> bool:
