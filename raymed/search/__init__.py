@@ -9,6 +9,7 @@ from raymed.search.halving import EpochCurve, Halving
 from raymed.search.identity import Identity
 from raymed.search.leases import LeaseLostError
 from raymed.search.location import Point, parameters_of
+from raymed.search.nested import choose_without_each_fold, pool_chosen
 from raymed.search.opening import LOG_LOSS, open_study
 from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.points import known_points, known_recipes
@@ -18,9 +19,10 @@ from raymed.search.snapshot import read_snapshot, write_snapshot
 from raymed.search.space import distributions_of, space_of, suggest
 from raymed.search.storage import close_storage, open_storage
 from raymed.search.study import SharedStudy
-from raymed.search.trials import Trial, fold_values
+from raymed.search.trials import AS_IT_STANDS, Trial, fold_values, is_as_it_stands, stored
 
 __all__ = [
+    "AS_IT_STANDS",
     "LOG_LOSS",
     "Budget",
     "Choices",
@@ -43,6 +45,7 @@ __all__ = [
     "Spent",
     "Trial",
     "choose_diverse",
+    "choose_without_each_fold",
     "close_storage",
     "default_tree",
     "distributions_of",
@@ -50,6 +53,7 @@ __all__ = [
     "first_error",
     "fold_order",
     "fold_values",
+    "is_as_it_stands",
     "known_points",
     "known_recipes",
     "make_pruner",
@@ -57,11 +61,13 @@ __all__ = [
     "open_storage",
     "open_study",
     "parameters_of",
+    "pool_chosen",
     "read_snapshot",
     "recipe_at",
     "refuse_unfit_sampler",
     "space_of",
     "spent_by",
+    "stored",
     "suggest",
     "worse_by_patient",
     "write_snapshot",

@@ -22,6 +22,8 @@ from raymed.search import (
     Trial,
     first_error,
     fold_order,
+    is_as_it_stands,
+    stored,
     worse_by_patient,
 )
 
@@ -189,7 +191,7 @@ class Deciding:
         if self.study.should_prune(work.trial):
             return True
         best = self.study.best() if self.paired else None
-        if best is None:
+        if best is None or is_as_it_stands(stored(work.trial)):
             return False
         recipe = self.study.suggest(best)
         rival = trial_member(self.experiment, self.run, self.prepared, best.number, recipe)

@@ -11,6 +11,7 @@ from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.tune.warm_start import Point, within
 from raymed.runs import RunFolder
 from raymed.search import (
+    AS_IT_STANDS,
     LOG_LOSS,
     Budget,
     Identity,
@@ -31,7 +32,7 @@ def enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
     """Have the recipe's own point tried first, then what did well elsewhere."""
     own, *known = known_points(space) or (None,)
     if own is not None:
-        study.enqueue(dict(own), "recipe")
+        study.enqueue(dict(own), AS_IT_STANDS)
     for point in earlier:
         if inside := within(space, point):
             study.enqueue(inside, "warm start")
