@@ -1,15 +1,21 @@
 """What a study looks like in the terminal: a line a trial, then the best of them."""
 
-from pathlib import Path
-
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from raymed.evaluation import Selection
 from raymed.pipeline.events import TrialEnded
+from raymed.pipeline.tune import Tuned
+from raymed.report.selection import selection_words
 
 SHOWN = 5
+FLATTERS = (
+    "chosen on the folds that score it: the best trial's figure flatters it; a test split, or "
+    "other data, does not"
+)
+OTHER_DATA = "a test split, or other data, would tell without any choice"
 
 
 def trial_line(event: TrialEnded) -> str:
@@ -43,11 +49,11 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else escape(str(value))
 
 
-def show_outcome(console: Console, trials: tuple[FrozenTrial, ...], best_file: Path) -> None:
-    """Print the best trials, what became of the others, and what to do next."""
-    console.print(trials_table(trials))
+def show_outcome(console: Console, tuned: Tuned) -> None:
+    """Print the best trials, what became of the others, what the best is worth, what to do next."""
+    console.print(trials_table(tuned.trials))
     counts = {
-        word: sum(trial.state == state for trial in trials)
+        word: sum(trial.state == state for trial in tuned.trials)
         for word, state in (
             ("complete", TrialState.COMPLETE),
             ("stopped early", TrialState.PRUNED),
@@ -55,8 +61,14 @@ def show_outcome(console: Console, trials: tuple[FrozenTrial, ...], best_file: P
         )
     }
     console.print(", ".join(f"{count} {word}" for word, count in counts.items()))
-    console.print(
-        "chosen on the folds that score it: the best trial's figure flatters it; a test split, or "
-        "other data, does not"
-    )
-    console.print(f"best recipe: {best_file}", soft_wrap=True, highlight=False)
+    for words in outcome_words(tuned.selection):
+        console.print(words, highlight=False)
+    console.print(f"best recipe: {tuned.run.best_recipe_file}", soft_wrap=True, highlight=False)
+
+
+def outcome_words(selection: Selection | None) -> list[str]:
+    """Say what the best trial is worth, as far as that is known."""
+    if selection is None:
+        return [FLATTERS]
+    words = selection_words(selection)
+    return words if selection.test is not None else [*words, OTHER_DATA]

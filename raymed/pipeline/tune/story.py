@@ -13,15 +13,17 @@ from raymed.cluster import Reported, sweep
 from raymed.cluster.session import embedded_ray
 from raymed.config import Experiment, Recipe, Search, searched_recipe
 from raymed.errors import BuildError
+from raymed.evaluation import Selection
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, Training, result_of
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import Placement, place
-from raymed.pipeline.prepare import prepare
+from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.at_work import trial_name
 from raymed.pipeline.tune.deciding import Deciding
 from raymed.pipeline.tune.opening import enqueue, open_search
+from raymed.pipeline.tune.selection import judge_selection
 from raymed.pipeline.tune.warm_start import Point, best_points
 from raymed.runs import RunFolder
 from raymed.search import SharedStudy, Space, space_of, suggest, write_snapshot
@@ -31,12 +33,16 @@ HEARTBEAT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a study left behind: its trials, the best of them and its recipe."""
+    """What a study left behind: its trials, the best of them, its recipe, and what that is worth.
+
+    `selection` is None where the rows of some trials lie in another run folder.
+    """
 
     run: RunFolder
     trials: tuple[FrozenTrial, ...]
     best: FrozenTrial
     recipe: Recipe
+    selection: Selection | None = None
 
 
 def tune(
@@ -101,10 +107,17 @@ def _stages(
             yield from _searched(deciding, placement, recipe.workers)
         finally:
             write_snapshot(study.study, folder.trials_file)
-        return _tuned(folder, study, space)
+        yield Stage("judging the choice")
+        return _tuned(experiment, folder, prepared, study, space)
 
 
-def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
+def _tuned(
+    experiment: Experiment,
+    folder: RunFolder,
+    prepared: Prepared,
+    study: SharedStudy,
+    space: Space,
+) -> Tuned:
     """Read what a study came to, and write the best recipe down."""
     trials, best = tuple(study.study.get_trials(deepcopy=False)), study.best()
     if best is None:
@@ -112,7 +125,8 @@ def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
     recipe = suggest(space, best)
     written = {trial_name(best.number): recipe.model_dump(mode="json")}
     write_text(folder.best_recipe_file, yaml.safe_dump(written))
-    return Tuned(folder, trials, best, recipe)
+    selection = judge_selection(experiment, folder, prepared, study, best)
+    return Tuned(folder, trials, best, recipe, selection)
 
 
 def _searched(deciding: Deciding, placement: Placement, processes: int) -> Iterator[Event]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from raymed.errors import BuildError, InputError
 from raymed.files import checksum
 from raymed.pipeline.build import build
 from raymed.pipeline.tune import Tuned, tune, with_trials
+from raymed.report.selection import read_selection
 from raymed.runs import RunFolder
 from raymed.search import fold_values
 
@@ -55,6 +57,25 @@ def test_every_trial_is_stored_with_the_value_of_each_of_its_folds(tuned: Tuned)
 def test_the_best_trial_is_written_as_a_recipe_to_paste(tuned: Tuned) -> None:
     (written,) = yaml.safe_load(tuned.run.best_recipe_file.read_text()).values()
     assert written["phases"][0]["lr"] == tuned.best.params["phases.0.lr"]
+
+
+def test_what_the_best_trial_is_worth_is_written_down_on_folds_and_test(
+    tuned: Tuned, make: Make
+) -> None:
+    worth = tuned.selection
+    assert worth is not None
+    assert worth == read_selection(tuned.run, worth.trials)
+    assert (worth.level, worth.best, worth.recipe) == ("patient", tuned.best.number, 0)
+    assert worth.naive.chosen.value == pytest.approx(tuned.best.value)
+    assert worth.naive.other is not None
+    assert worth.naive.other.value == pytest.approx(tuned.trials[0].value)
+    assert worth.nested.chosen.value >= worth.naive.chosen.value - 1e-12
+    assert set(worth.each) <= set(worth.trials)
+    built = build(make("data.folds=3"), tuned.run.path)  # trial 0 is its cnn
+    (cnn,) = [row for row in built.metrics["rows"] if row["name"] == "cnn"]
+    on_test = worth.test.other
+    assert on_test is not None
+    assert asdict(on_test) == cnn["test"]["patient"]["metrics"]["log_loss"]
 
 
 def test_the_same_command_again_does_nothing_again(tuned: Tuned, make: Make) -> None:
