@@ -5,8 +5,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from raymed.cli.grid import duration
 from raymed.evaluation import Selection
 from raymed.pipeline.events import TrialEnded
+from raymed.pipeline.tally import Tally
 from raymed.pipeline.tune import Tuned
 from raymed.report.selection import selection_words
 
@@ -18,15 +20,44 @@ FLATTERS = (
 OTHER_DATA = "a test split, or other data, would tell without any choice"
 
 
-def trial_line(event: TrialEnded) -> str:
-    """Say how a trial ended, and which is the best so far."""
+def trial_line(event: TrialEnded, tally: Tally | None = None, now: float = 0) -> str:
+    """Say how a trial ended, which is the best so far, and how long the rest takes if known."""
     best = "" if event.best is None else f"; best {event.best[1]:.4f}, trial {event.best[0]}"
+    left = None if tally is None else tally.left(now)
+    best += "" if left is None else f"; about {duration(left)} left"
     if event.state == "complete" and event.value is not None:
         return f"[green]trial {event.number}[/]: log loss {event.value:.4f}{best}"
     if event.state == "pruned":
         folds = "1 fold" if event.folds == 1 else f"{event.folds} folds"
         return f"[dim]trial {event.number}[/]: stopped after {folds}{best}"
     return f"[red]trial {event.number} failed:[/] {escape(event.reason)}"
+
+
+def study_lines(tally: Tally, now: float) -> list[str]:
+    """Say where a study stands: the best so far, what became of the trials, time and GPU-hours."""
+    lines = [] if tally.best is None else [_best(tally)]
+    spared = "1 fold" if tally.spared == 1 else f"{tally.spared} folds"
+    of = "" if tally.trials_budget is None else f" of {tally.trials_budget}"
+    lines.append(
+        f"{tally.ended}{of} trials: {tally.complete} complete, {tally.pruned} stopped early, "
+        f"{tally.failed} failed; {spared} spared"
+    )
+    left = tally.left(now)
+    rest = "time left unknown" if left is None else f"about {duration(left)} left"
+    lines.append(f"{duration(tally.used(now))} used, {rest}")
+    if tally.gpu_hours_budget is not None:
+        free = max(0.0, tally.gpu_hours_budget - tally.gpu_hours)
+        lines.append(f"{tally.gpu_hours:.2f} GPU-hours used, {free:.2f} left")
+    return lines
+
+
+def _best(tally: Tally) -> str:
+    assert tally.best is not None  # the caller has seen it
+    number, score = tally.best
+    if tally.recipe is not None and tally.recipe[0] == number:
+        return f"best: trial {number}, {score:.4f}, the recipe as it stands"
+    gain = "" if tally.gain is None else f", {tally.gain:.4f} below the recipe as it stands"
+    return f"best: trial {number}, {score:.4f}{gain}"
 
 
 def trials_table(trials: tuple[FrozenTrial, ...]) -> Table:

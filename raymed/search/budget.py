@@ -74,11 +74,17 @@ def first_error(trials: Sequence[FrozenTrial], after: int = 3) -> str | None:
     return str(finished[0].user_attrs.get("error", "it is not told why"))
 
 
+def fold_seconds(trial: FrozenTrial) -> float:
+    """Add up the seconds of a trial's finished folds."""
+    return sum(float(fold["seconds"]) for fold in _folds(trial))
+
+
 def _gpu_seconds(trial: FrozenTrial) -> float:
-    folds: list[dict[str, Any]] = [
-        value for key, value in trial.user_attrs.items() if key.startswith(FOLD)
-    ]
-    return sum(float(fold["seconds"]) * float(fold["gpus"]) for fold in folds)
+    return sum(float(fold["seconds"]) * float(fold["gpus"]) for fold in _folds(trial))
+
+
+def _folds(trial: FrozenTrial) -> list[dict[str, Any]]:
+    return [value for key, value in trial.user_attrs.items() if key.startswith(FOLD)]
 
 
 def _covered(spans: Iterable[tuple[float, float]]) -> float:

@@ -14,6 +14,7 @@ from raymed.pipeline.members import Member, finish_member
 from raymed.pipeline.prepare import Prepared, decode
 from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
+from raymed.pipeline.tune.tallying import tally_of
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
 from raymed.search import (
@@ -44,6 +45,7 @@ class Deciding:
     device: str
     workers: int
     gpus: float
+    at_once: int = 1
     paired: bool = False
     waiting: list[Trial] = field(default_factory=list)
     """Trials that another driver left, to be gone on with before new ones."""
@@ -174,6 +176,7 @@ class Deciding:
     ) -> None:
         state = self.study.finish(work.trial, values, pruned=pruned, failed=failed)
         del self.at_work[work.trial.number]
+        self._plan()
         best = self.study.best()
         self.news.put(
             TrialEnded(
@@ -185,7 +188,6 @@ class Deciding:
                 reason=failed or "",
             )
         )
-        self._plan()
 
     def _hopeless(self, work: AtWork) -> bool:
         if self.study.should_prune(work.trial):
@@ -208,4 +210,5 @@ class Deciding:
 
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
+        self.news.put(tally_of(self.study, self.at_once, self.gpus))
         self.news.put(Plan(rows, self.workers))

@@ -98,6 +98,7 @@ def _stages(
             placement.device,
             placement.workers,
             placement.gpus / placement.workers * recipe.workers,
+            max(1, placement.workers // recipe.workers),
             paired=search.pruner == "paired",
             waiting=study.adopt(alone=search.storage is None),
         )
