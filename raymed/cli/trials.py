@@ -24,7 +24,7 @@ def trial_line(event: TrialEnded, tally: Tally | None = None, now: float = 0) ->
     """Say how a trial ended, which is the best so far, and how long the rest takes if known."""
     best = "" if event.best is None else f"; best {event.best[1]:.4f}, trial {event.best[0]}"
     left = None if tally is None else tally.left(now)
-    best += "" if left is None else f"; about {duration(left)} left"
+    best += f"; about {duration(left)} left" if left else ""
     if event.state == "complete" and event.value is not None:
         return f"[green]trial {event.number}[/]: log loss {event.value:.4f}{best}"
     if event.state == "pruned":
@@ -42,22 +42,27 @@ def study_lines(tally: Tally, now: float) -> list[str]:
         f"{tally.ended}{of} trials: {tally.complete} complete, {tally.pruned} stopped early, "
         f"{tally.failed} failed; {spared} spared"
     )
-    left = tally.left(now)
-    rest = "time left unknown" if left is None else f"about {duration(left)} left"
-    lines.append(f"{duration(tally.used(now))} used, {rest}")
+    lines.append(f"{duration(tally.used(now))} used{_rest(tally, now)}")
     if tally.gpu_hours_budget is not None:
         free = max(0.0, tally.gpu_hours_budget - tally.gpu_hours)
         lines.append(f"{tally.gpu_hours:.2f} GPU-hours used, {free:.2f} left")
     return lines
 
 
+def _rest(tally: Tally, now: float) -> str:
+    if tally.ended == tally.trials_budget:
+        return ""
+    left = tally.left(now)
+    return ", time left unknown" if left is None else f", about {duration(left)} left"
+
+
 def _best(tally: Tally) -> str:
     assert tally.best is not None  # the caller has seen it
     number, score = tally.best
     if tally.recipe is not None and tally.recipe[0] == number:
-        return f"best: trial {number}, {score:.4f}, the recipe as it stands"
+        return f"best: trial {number}, log loss {score:.4f}, the recipe as it stands"
     gain = "" if tally.gain is None else f", {tally.gain:.4f} below the recipe as it stands"
-    return f"best: trial {number}, {score:.4f}{gain}"
+    return f"best: trial {number}, log loss {score:.4f}{gain}"
 
 
 def trials_table(trials: tuple[FrozenTrial, ...]) -> Table:

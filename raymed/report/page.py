@@ -145,6 +145,7 @@ def environment() -> Environment:
         "number": wording.number,
         "interval": wording.interval,
         "p_value": wording.p_value,
+        "with_interval": wording.with_interval,
         "percent": wording.percent,
         "duration": wording.duration,
         "mebibytes": wording.mebibytes,

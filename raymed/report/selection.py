@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from raymed.evaluation import Difference, Losses, Selection
 from raymed.files import read_json
-from raymed.report.wording import listed, number, with_interval
+from raymed.report.wording import interval, listed, number, with_interval
 from raymed.runs import RunFolder
 
 _SELECTION = TypeAdapter(Selection)
@@ -32,7 +32,8 @@ def read_selection(run: RunFolder, trials: Sequence[int]) -> Selection | None:
 
 def selection_lines(selection: Selection) -> list[Line]:
     """List the ways in which the choice was scored, the flattering one first."""
-    each = [str(chosen) for chosen in dict.fromkeys(selection.each)]
+    each = [str(chosen) for chosen in sorted(set(selection.each))]
+    always = "always chose" if len(each) == 1 else "chose"
     lines = [
         Line(
             f"Trial {selection.best}, on the folds that chose it",
@@ -41,7 +42,7 @@ def selection_lines(selection: Selection) -> list[Line]:
         ),
         Line(
             "Chosen on the other folds, scored on the one left out",
-            f"chosen for one fold or more: trial {listed(each)}",
+            f"the other folds {always} trial {listed(each)}",
             selection.nested,
         ),
     ]
@@ -87,7 +88,8 @@ def selection_words(selection: Selection) -> list[str]:
         test = with_interval(selection.test.chosen)
         words.append(f"on the test split, which took no part, {test}{_other(selection.test)}")
     verdicts = [selection_verdict(selection), verdict_on_test(selection)]
-    return [*words, *(verdict for verdict in verdicts if verdict is not None)]
+    said = [verdict for verdict in verdicts if verdict is not None]
+    return [*words, *(f"{verdict[0].lower()}{verdict[1:]}".rstrip(".") for verdict in said)]
 
 
 def _other(losses: Losses) -> str:
@@ -95,5 +97,10 @@ def _other(losses: Losses) -> str:
 
 
 def _apart(apart: Difference) -> str:
-    """Write a difference with its interval; negative is a gain."""
-    return f"{with_interval(apart, 4)} in log loss, 95 % interval by patient"
+    """Write a difference with its interval, and which way it goes."""
+    assert apart.value is not None  # it has an interval
+    way = "lower" if apart.value < 0 else "higher"
+    return (
+        f"log loss {number(abs(apart.value), 4)} {way} (difference {interval(apart, 4)}, "
+        "95 % interval by patient)"
+    )

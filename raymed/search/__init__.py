@@ -2,7 +2,7 @@
 
 from raymed.config.assembling import recipe_at
 from raymed.config.space import Choices, Leaf, Option, Range, Scalar, Space
-from raymed.search.budget import Budget, Spent, first_error, fold_seconds, spent_by
+from raymed.search.budget import Budget, Spent, drivers, first_error, fold_seconds, spent_by
 from raymed.search.choice import choose_diverse
 from raymed.search.defaults import Family, default_tree, family_of
 from raymed.search.halving import EpochCurve, Halving
@@ -49,6 +49,7 @@ __all__ = [
     "close_storage",
     "default_tree",
     "distributions_of",
+    "drivers",
     "family_of",
     "first_error",
     "fold_order",

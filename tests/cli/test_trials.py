@@ -41,7 +41,7 @@ SELECTION = Selection(
 
 def test_a_study_tells_its_best_what_became_of_its_trials_and_its_time() -> None:
     assert study_lines(TALLY, 60) == [
-        "best: trial 6, 0.6123, 0.0277 below the recipe as it stands",
+        "best: trial 6, log loss 0.6123, 0.0277 below the recipe as it stands",
         "12 of 20 trials: 7 complete, 4 stopped early, 1 failed; 9 folds spared",
         "16m00s used, about 5m40s left",  # 8 trials of 100 s, two at once, 60 s ago
     ]
@@ -54,9 +54,9 @@ def test_what_is_not_known_is_not_made_up() -> None:
         "15m00s used, time left unknown",
     ]
     stopped = replace(TALLY, recipe=None)
-    assert study_lines(stopped, 0)[0] == "best: trial 6, 0.6123"
+    assert study_lines(stopped, 0)[0] == "best: trial 6, log loss 0.6123"
     own = replace(TALLY, best=(0, 0.64))
-    assert study_lines(own, 0)[0] == "best: trial 0, 0.6400, the recipe as it stands"
+    assert study_lines(own, 0)[0] == "best: trial 0, log loss 0.6400, the recipe as it stands"
 
 
 def test_gpu_hours_are_told_where_they_are_counted() -> None:
@@ -68,6 +68,12 @@ def test_a_line_a_trial_tells_the_time_left() -> None:
     ended = TrialEnded(6, "complete", 3, value=0.6123, best=(6, 0.6123))
     assert trial_line(ended, TALLY, 0).endswith("best 0.6123, trial 6; about 6m40s left")
     assert "left" not in trial_line(ended)
+
+
+def test_a_study_that_has_all_its_trials_has_no_time_left() -> None:
+    last = replace(TALLY, trials_budget=12, running=0)
+    assert "left" not in trial_line(TrialEnded(11, "pruned", 1), last, 0)
+    assert study_lines(last, 0)[-1] == "15m00s used"
 
 
 def test_the_live_view_shows_running_folds_and_the_study_below_them() -> None:
@@ -89,11 +95,14 @@ def test_no_gain_is_said_plainly_and_a_gain_too() -> None:
     first, verdict, last = outcome_words(SELECTION)
     assert "out of fold 0.612" in first
     assert "0.634 (0.590 to 0.680); the recipe as it stands 0.640" in first
-    assert verdict.startswith("No gain over the recipe as it stands could be shown: −0.0060")
+    assert verdict == (
+        "no gain over the recipe as it stands could be shown: log loss 0.0060 lower (difference "
+        "−0.0200 to 0.0080, 95 % interval by patient)"
+    )
     assert last == OTHER_DATA
     apart = Difference(-0.03, -0.05, -0.01, p=0.002)
     gained = replace(SELECTION, nested=replace(SELECTION.nested, apart=apart))
-    assert outcome_words(gained)[1].startswith("The gain over the recipe as it stands holds")
+    assert outcome_words(gained)[1].startswith("the gain over the recipe as it stands holds")
 
 
 def test_a_test_split_speaks_for_itself() -> None:
@@ -101,7 +110,7 @@ def test_a_test_split_speaks_for_itself() -> None:
     test = Losses(Estimate(0.65, 0.6, 0.7), Estimate(0.68, 0.63, 0.73), apart)
     words = outcome_words(replace(SELECTION, test=test))
     assert "on the test split, which took no part, 0.650 (0.600 to 0.700)" in words[1]
-    assert words[-1].startswith("On the test split the gain holds: −0.0300")
+    assert words[-1].startswith("on the test split the gain holds: log loss 0.0300 lower")
 
 
 def test_a_choice_without_the_recipe_or_of_it_claims_nothing() -> None:

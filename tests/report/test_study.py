@@ -110,10 +110,11 @@ def test_an_honest_figure_stands_beside_the_flattering_one(search: Make) -> None
     run = search(test=True)
     _judge(run, test=True)
     said = _section(run)
-    assert "No gain over the recipe as it stands could be shown: −0.0060" in said
-    assert "On the test split the gain holds: −0.0300" in said
+    assert "No gain over the recipe as it stands could be shown: log loss 0.0060 lower" in said
+    assert "On the test split the gain holds: log loss 0.0300 lower" in said
     for figure in ("0.612", "0.634", "0.590 to 0.680", "0.640", "0.650", "0.600 to 0.700"):
         assert figure in said
+    assert "lower by 0.0220 (0.0100 to 0.0300)" in said
     assert "nearly, not wholly, unbiased" in said
 
 

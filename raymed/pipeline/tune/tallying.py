@@ -3,7 +3,7 @@
 from optuna.trial import FrozenTrial, TrialState
 
 from raymed.pipeline.tally import Tally
-from raymed.search import SharedStudy, fold_seconds, fold_values, is_as_it_stands
+from raymed.search import SharedStudy, drivers, fold_seconds, fold_values, is_as_it_stands
 
 
 def tally_of(study: SharedStudy, at_once: int, gpus: float) -> Tally:
@@ -14,9 +14,11 @@ def tally_of(study: SharedStudy, at_once: int, gpus: float) -> Tally:
         of[trial.state].append(trial)
     complete, running = of[TrialState.COMPLETE], of[TrialState.RUNNING]
     spent, budget, best = study.spent(), study.budget, study.best()
+    now = study.clock()
+    _, told = drivers(study.study).get(study.driver, (now, now))
     recipe = next((trial for trial in complete if is_as_it_stands(trial)), None)
     return Tally(
-        study.clock(),
+        now,
         complete=len(complete),
         pruned=len(of[TrialState.PRUNED]),
         failed=len(of[TrialState.FAIL]),
@@ -24,7 +26,7 @@ def tally_of(study: SharedStudy, at_once: int, gpus: float) -> Tally:
         spared=sum(study.folds - len(fold_values(trial)) for trial in of[TrialState.PRUNED]),
         best=None if best is None else (best.number, float(best.values[0])),
         recipe=None if recipe is None else (recipe.number, float(recipe.values[0])),
-        hours=spent.hours,
+        hours=spent.hours + max(0.0, now - told) / 3600,  # nobody has told of these yet
         gpu_hours=spent.gpu_hours,
         trained=sum(fold_seconds(trial) for trial in trials if trial.state.is_finished()),
         under_way=sum(map(fold_seconds, running)),

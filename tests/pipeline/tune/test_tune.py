@@ -20,6 +20,7 @@ from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.files import checksum
 from raymed.pipeline.build import build
+from raymed.pipeline.status import read_board
 from raymed.pipeline.tune import Tuned, tune, with_trials
 from raymed.pipeline.tune.at_work import trial_name
 from raymed.report.selection import read_selection
@@ -90,6 +91,21 @@ def test_what_the_best_trial_is_worth_is_written_down_on_folds_and_test(
     assert set(worth.each) <= set(worth.trials)
     assert worth.test is not None
     assert worth.test.chosen.value == pytest.approx(_loss_on_test(tuned))
+
+
+def test_the_board_counts_trials_folds_and_seconds_of_the_study(tuned: Tuned) -> None:
+    board = read_board(tuned.run)
+    assert board is not None
+    tally = board.tally
+    assert tally is not None
+    states = [trial.state for trial in tuned.trials]
+    assert tally.complete == states.count(TrialState.COMPLETE)
+    assert tally.pruned == states.count(TrialState.PRUNED)
+    assert (tally.failed, tally.running, tally.trials_budget) == (0, 0, 5)
+    assert tally.spared == 15 - sum(len(fold_values(trial)) for trial in tuned.trials)
+    assert tally.best == (tuned.best.number, tuned.best.value)
+    assert tally.recipe == (0, tuned.trials[0].value)
+    assert 0 < tally.trained <= 2 * 3600 * tally.hours  # two at once
 
 
 def test_the_same_command_again_does_nothing_again(tuned: Tuned, make: Make) -> None:
