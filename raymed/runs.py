@@ -143,6 +143,11 @@ class RunFolder:
         return self.study_folder / "best.yaml"
 
     @property
+    def selection_file(self) -> Path:
+        """What the choice of the best trial is worth."""
+        return self.study_folder / "selection.json"
+
+    @property
     def left_out_sites(self) -> "RunFolder":
         """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
         return RunFolder(self.path / LEFT_OUT_SITES)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raymed.cli.grid import grid, stage_line, time_line
-from raymed.cli.trials import trial_line
+from raymed.cli.trials import study_lines, trial_line
 from raymed.config import Experiment
 from raymed.pipeline.board import Board, seconds_left
 from raymed.pipeline.build import Built, build_events
@@ -128,14 +128,18 @@ class BuildDisplay:
                 name = escape(event.member)
                 self._say(f"[red]failed:[/] {name}, {event.part}: {escape(event.reason)}")
             case TrialEnded():
-                self._say(trial_line(event))
+                self._say(trial_line(event, self.board.tally, time.time()))
             case Note():
                 mark = "[yellow]warning:[/] " if event.warning else ""
                 self._say(mark + escape(event.text))
 
     def _draw(self) -> RenderableType:
-        board = self.board
-        elapsed = time.time() - board.started
+        board, now = self.board, time.time()
+        if board.tally is not None and not board.finished:
+            lines = [stage_line(board), *study_lines(board.tally, now)]
+            below = Text("\n".join(lines))
+            return Group(grid(board, self.console), below) if board.members else below
+        elapsed = now - board.started
         left = seconds_left(board) if board.members else None
         line = Text(f"{stage_line(board)}  {time_line(elapsed, left)}", no_wrap=True)
         return Group(grid(board, self.console), line) if board.members else line

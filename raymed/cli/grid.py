@@ -79,7 +79,8 @@ def show_status(status: Status, console: Console) -> None:
     for name, reason in first_failures(board.members).items():
         console.print(f"[red]failed:[/] {escape(name)}, {escape(reason)}", soft_wrap=True)
     if state == "stopped":
-        console.print("the same raymed build again continues")
+        verb = "build" if board.tally is None else "tune"
+        console.print(f"the same raymed {verb} again continues")
 
 
 def _table(board: Board) -> Table:

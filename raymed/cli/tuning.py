@@ -14,4 +14,4 @@ def show_search(experiment: Experiment, run: Path | None, warm_start: Path | Non
     """Search, showing progress, then the best trials."""
     console = Console()
     tuned = follow_until_stopped(tune_events(experiment, run, warm_start=warm_start), console)
-    show_outcome(console, tuned.trials, tuned.run.best_recipe_file)
+    show_outcome(console, tuned)

@@ -13,6 +13,7 @@ from raymed.evaluation.headline import Headline, Terms, score_headline
 from raymed.evaluation.levels import PatientLevel, class_prior, to_patient_level
 from raymed.evaluation.scores import ClassScores, ReliabilityBin, Scores
 from raymed.evaluation.scoring import score
+from raymed.evaluation.selection import Losses, Selection, score_choice
 from raymed.evaluation.sites import Cost, SiteRow, SiteScores, TwoWays, score_sites
 from raymed.evaluation.subgroups import Contrast, GroupScores, score_subgroups
 from raymed.evaluation.thresholds import (
@@ -37,6 +38,7 @@ __all__ = [
     "Estimate",
     "GroupScores",
     "Headline",
+    "Losses",
     "OperatingPoint",
     "Pair",
     "PatientLevel",
@@ -46,6 +48,7 @@ __all__ = [
     "Repair",
     "RiskCoverage",
     "Scores",
+    "Selection",
     "SetScores",
     "SiteRow",
     "SiteScores",
@@ -68,6 +71,7 @@ __all__ = [
     "risk_coverage",
     "score",
     "score_at_threshold",
+    "score_choice",
     "score_headline",
     "score_sets",
     "score_sites",

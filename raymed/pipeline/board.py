@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from raymed.pipeline.tally import Tally
+
 State = Literal["waiting", "running", "interrupted", "done", "failed"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "interrupted", "waiting")
 FEATURES = "features"
@@ -68,7 +70,10 @@ class Row:
 
 @dataclass
 class Board:
-    """A build: its stage, its workers, its members. `members` is empty before they are planned."""
+    """A build: its stage, its workers, its members. `members` is empty before they are planned.
+
+    A search has a `tally`; its members are the trials at work.
+    """
 
     name: str = ""
     started: float = 0
@@ -79,6 +84,7 @@ class Board:
     workers: int = 1
     finished: bool = False
     members: list[Row] = field(default_factory=list)
+    tally: Tally | None = None
 
     def row(self, name: str) -> Row:
         """Give the row of a planned member."""

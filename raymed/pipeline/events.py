@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from raymed.pipeline.board import Row
+from raymed.pipeline.tally import Tally
 from raymed.training import Progress
 
 Result = TypeVar("Result")
@@ -72,7 +73,7 @@ class Note:
     warning: bool = False
 
 
-Event = Stage | Plan | Training | MemberFailed | TrialEnded | Note
+Event = Stage | Plan | Training | MemberFailed | Tally | TrialEnded | Note
 
 
 def result_of(events: Generator[Event, None, Result]) -> Result:

@@ -11,6 +11,7 @@ from raymed.files import write_json
 from raymed.pipeline.board import BOARD, FEATURES, Board, Cell, Row
 from raymed.pipeline.events import Event, MemberFailed, Plan, Stage, Training, TrialEnded
 from raymed.pipeline.status import member_folder, progress_file, read_board
+from raymed.pipeline.tally import Tally
 from raymed.runs import RunFolder
 
 Result = TypeVar("Result")
@@ -56,8 +57,10 @@ def take(board: Board, event: Event) -> bool:
             board.workers = event.workers
         case MemberFailed():
             _put(board, event.member, event.part, Cell("failed", reason=event.reason))
+        case Tally():
+            board.tally, board.done = event, event.ended
         case TrialEnded():
-            board.done += 1
+            pass
         case Training(ended=True):
             board.done += 1
             before = board.row(event.member).cells.get(event.part, Cell())

@@ -40,6 +40,9 @@ class Status:
     @property
     def left(self) -> float | None:
         """Seconds of training left, in the next build when none runs; None when unknown."""
+        if self.board.tally is not None:
+            running = self.holder is not None
+            return self.board.tally.left(time.time() if running else self.board.updated)
         if not self.board.members:
             return None
         return seconds_left(self.board, failed_too=self.holder is None)

@@ -10,7 +10,7 @@ from plotly.offline import get_plotlyjs
 
 from raymed.evaluation import Difference
 from raymed.files import write_text
-from raymed.report import description, verdict, wording
+from raymed.report import description, selection, verdict, wording
 from raymed.report.checklist import checklists
 from raymed.report.curves import curve_figures
 from raymed.report.diversity import diversity_figures
@@ -145,10 +145,14 @@ def environment() -> Environment:
         "number": wording.number,
         "interval": wording.interval,
         "p_value": wording.p_value,
+        "with_interval": wording.with_interval,
         "percent": wording.percent,
         "duration": wording.duration,
         "mebibytes": wording.mebibytes,
         "metric_title": wording.metric_title,
+        "selection_lines": selection.selection_lines,
+        "selection_verdict": selection.selection_verdict,
+        "verdict_on_test": selection.verdict_on_test,
         "describe_row": description.describe_row,
         "describe_leak": description.describe_leak,
         "site_title": site_title,

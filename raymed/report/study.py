@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from optuna import visualization
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from raymed.evaluation import Selection
 from raymed.report.figures import PageFigure, page_figure
+from raymed.report.selection import read_selection
 from raymed.runs import RunFolder
 from raymed.search import EpochCurve, epoch_curves, read_snapshot
 
@@ -22,11 +24,12 @@ FEWEST = 4  # complete trials, for importances to mean anything
 
 @dataclass(frozen=True)
 class StudyMaterial:
-    """A study that has complete trials, and its best recipe as YAML."""
+    """A study that has complete trials, its best recipe as YAML, and what that choice is worth."""
 
     study: optuna.Study
     folds: int
     best_yaml: str
+    selection: Selection | None = None
 
     @property
     def trials(self) -> Sequence[FrozenTrial]:
@@ -80,7 +83,8 @@ def read_study(run: RunFolder, folds: int) -> StudyMaterial | None:
     if study is None or not best.is_file():
         return None
     material = StudyMaterial(study, folds, best.read_text(encoding="utf-8"))
-    return material if material.best else None
+    complete = [trial.number for trial in material.of("COMPLETE")]
+    return replace(material, selection=read_selection(run, complete)) if complete else None
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from raymed.config.assembling import recipe_at
 from raymed.config.space import Choices, Leaf, Option, Range, Scalar, Space
-from raymed.search.budget import Budget, Spent, first_error, spent_by
+from raymed.search.budget import Budget, Spent, drivers, first_error, spent_by
 from raymed.search.choice import choose_diverse
 from raymed.search.defaults import Family, default_tree, family_of
 from raymed.search.halving import EpochCurve, Halving
 from raymed.search.identity import Identity
 from raymed.search.leases import LeaseLostError
 from raymed.search.location import Point, parameters_of
+from raymed.search.nested import choose_without_each_fold, pool_chosen
 from raymed.search.opening import LOG_LOSS, open_study
 from raymed.search.patients import OofRows, worse_by_patient
 from raymed.search.points import known_points, known_recipes
@@ -19,16 +20,19 @@ from raymed.search.space import distributions_of, space_of, suggest
 from raymed.search.storage import close_storage, open_storage, refuse_for_nodes
 from raymed.search.study import SharedStudy
 from raymed.search.trials import (
+    AS_IT_STANDS,
     Trial,
     epoch_curve,
     epoch_curves,
     error_of,
     fold_seconds,
     fold_values,
+    is_as_it_stands,
     stored,
 )
 
 __all__ = [
+    "AS_IT_STANDS",
     "LOG_LOSS",
     "Budget",
     "Choices",
@@ -51,9 +55,11 @@ __all__ = [
     "Spent",
     "Trial",
     "choose_diverse",
+    "choose_without_each_fold",
     "close_storage",
     "default_tree",
     "distributions_of",
+    "drivers",
     "epoch_curve",
     "epoch_curves",
     "error_of",
@@ -62,6 +68,7 @@ __all__ = [
     "fold_order",
     "fold_seconds",
     "fold_values",
+    "is_as_it_stands",
     "known_points",
     "known_recipes",
     "make_pruner",
@@ -69,6 +76,7 @@ __all__ = [
     "open_storage",
     "open_study",
     "parameters_of",
+    "pool_chosen",
     "read_snapshot",
     "recipe_at",
     "refuse_for_nodes",

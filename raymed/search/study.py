@@ -30,10 +30,12 @@ from raymed.search.sampling import Sampler, make_sampler, trial_seed
 from raymed.search.storage import close_storage
 from raymed.search.trials import (
     ERROR,
+    ORIGIN,
     Trial,
     describe_error,
     epoch_curve,
     fold_values,
+    is_as_it_stands,
     stored,
 )
 
@@ -77,7 +79,7 @@ class SharedStudy:
         """Have a point tried before what the sampler finds; False where it is there already."""
         with study_lock(self.storage, self.study.study_name, self.folder):
             before = len(self.study.get_trials(deepcopy=False))
-            self.study.enqueue_trial(params, user_attrs={"origin": origin}, skip_if_exists=True)
+            self.study.enqueue_trial(params, user_attrs={ORIGIN: origin}, skip_if_exists=True)
             return len(self.study.get_trials(deepcopy=False)) > before
 
     def ask(self) -> Trial | None:
@@ -150,8 +152,8 @@ class SharedStudy:
     def should_prune(self, trial: Trial) -> bool:
         """Tell whether a trial is not worth another fold.
 
-        Never after the last one, never with two objectives; at once where a fold's value is not
-        finite.
+        Never after the last one, never with two objectives, never the recipe as it stands; at once
+        where a fold's value is not finite.
         """
         frozen = stored(trial)
         values = frozen.intermediate_values
@@ -159,6 +161,8 @@ class SharedStudy:
             return False
         if not np.isfinite(list(values.values())).all():
             return True
+        if is_as_it_stands(frozen):
+            return False
         return bool(self.study.pruner.prune(self.study, frozen))
 
     def should_stop_fold(self, trial: Trial, fold: int) -> bool:

@@ -10,6 +10,10 @@ from raymed.search.budget import EPOCHS, FOLD
 from raymed.search.halving import EpochCurve
 
 ERROR = "error"
+ORIGIN = "origin"
+"""A trial's attribute: where its point comes from, if not from the sampler."""
+AS_IT_STANDS = "recipe"
+"""The origin of the point that changes nothing."""
 ERROR_LENGTH = 4000
 
 
@@ -30,6 +34,11 @@ class Trial:
 def stored(trial: Trial) -> FrozenTrial:
     """Read a trial as it is stored now."""
     return trial.handle.storage.get_trial(trial.handle._trial_id)
+
+
+def is_as_it_stands(frozen: FrozenTrial) -> bool:
+    """Tell whether a trial is the recipe as it stands, which the others are held against."""
+    return bool(frozen.user_attrs.get(ORIGIN) == AS_IT_STANDS)
 
 
 def fold_values(frozen: FrozenTrial) -> dict[int, float]:

@@ -8,7 +8,7 @@ import pytest
 from optuna.pruners import NopPruner, WilcoxonPruner
 from optuna.trial import TrialState
 
-from raymed.search import MedianOfMeans, SharedStudy, fold_order, make_pruner
+from raymed.search import AS_IT_STANDS, MedianOfMeans, SharedStudy, fold_order, make_pruner
 from tests.search.conftest import run_folds
 
 Driver = Callable[..., SharedStudy]
@@ -100,6 +100,18 @@ def test_a_trial_of_no_fold_is_not_pruned(driver: Driver) -> None:
     study = driver()
 
     assert not study.should_prune(run_folds(study, []))
+
+
+def test_the_recipe_as_it_stands_is_never_pruned_unless_it_diverges(driver: Driver) -> None:
+    study = driver(folds=5)
+    complete(study, [0.1, 0.2, 0.3, 0.4, 0.5])
+    study.enqueue({"rho": 0.5}, AS_IT_STANDS)
+    stands = run_folds(study, [0.2, 0.4, 0.6])
+
+    assert study.should_prune(run_folds(study, [0.2, 0.4, 0.6]))
+    assert not study.should_prune(stands)
+    study.report(stands, 3, float("inf"))
+    assert study.should_prune(stands)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -14,11 +14,12 @@ from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.pipeline.board import Cell, Row
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
-from raymed.pipeline.members import Member, member_identity
+from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared, decode
-from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_name
+from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.logs import Logs
 from raymed.pipeline.tune.scoring import Scoring
+from raymed.pipeline.tune.tallying import tally_of
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
 from raymed.search import (
@@ -125,8 +126,8 @@ class Deciding:
     def attempts(self, trial: FrozenTrial) -> dict[int, Path]:
         """Give the attempts that count of a stored trial's folds, where they lie here."""
         recipe = self.study.suggest(trial)
-        folder = self.run.member(member_identity(self.experiment, recipe, self.prepared))
-        return finished_folds(Member(trial_name(trial.number), recipe, folder), self.prepared)
+        member = trial_member(self.experiment, self.run, self.prepared, trial.number, recipe)
+        return finished_folds(member, self.prepared)
 
     def release(self) -> None:
         """Leave what is at work to the next driver: nobody has died."""
@@ -148,8 +149,7 @@ class Deciding:
                 self._refuse_hopeless()
 
     def _member(self, trial: Trial) -> Member:
-        identity = member_identity(self.experiment, trial.chosen, self.prepared)
-        return Member(trial_name(trial.number), trial.chosen, self.run.member(identity))
+        return trial_member(self.experiment, self.run, self.prepared, trial.number, trial.chosen)
 
     def _begin(self, trial: Trial, member: Member) -> list[AnyUnit]:
         """List what is left of a trial, its folds in its own order; those done are told."""
@@ -193,6 +193,7 @@ class Deciding:
         state = self.study.finish(work.trial, values, pruned=pruned, failed=failed)
         del self.at_work[work.trial.number]
         self.logs.log(stored(work.trial), work.done)
+        self._plan()
         best = self.study.best()
         self.news.put(
             TrialEnded(
@@ -205,7 +206,6 @@ class Deciding:
                 reason=failed or "",
             )
         )
-        self._plan()
 
     def _show(self, work: AtWork, part: str, cell: Cell) -> None:
         work.row.cells = {**work.row.cells, part: cell}
@@ -213,10 +213,5 @@ class Deciding:
 
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
+        self.news.put(tally_of(self.study, self.at_once, self.scoring.gpus))
         self.news.put(Plan(rows, self.at_once))
-
-
-def told(news: "queue.SimpleQueue[Event]") -> Iterator[Event]:
-    """Give what there is to tell by now."""
-    while not news.empty():
-        yield news.get()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
@@ -16,7 +17,11 @@ from raymed.search import OofRows
 def held_out_rows(attempts: Sequence[Path]) -> OofRows:
     """Read the held-out predictions of a trial's folds."""
     parts = [pq.read_table(attempt / "predictions.parquet") for attempt in attempts]
-    table = member_rows(parts, "train")
+    return rows_of(member_rows(parts, "train"))
+
+
+def rows_of(table: pa.Table) -> OofRows:
+    """Take samples, patients, labels and probabilities from a prediction table."""
     return OofRows(
         table["sample_id"].to_numpy().astype(str),
         table["patient"].to_numpy().astype(str),
@@ -27,8 +32,10 @@ def held_out_rows(attempts: Sequence[Path]) -> OofRows:
 
 def log_loss_of(rows: OofRows, *, by_patient: bool) -> float:
     """Give the mean log loss in nats, of patients' mean probabilities or of images."""
-    own, labels = rows.probabilities, rows.labels
-    if by_patient:
-        people = to_patient_level(own, labels, rows.patients.tolist())
-        own, labels = people.probabilities, people.labels
-    return float(-np.log(np.clip(own[np.arange(len(labels)), labels], 1e-15, 1.0)).mean())
+    return float((people_of(rows) if by_patient else rows).losses().mean())
+
+
+def people_of(rows: OofRows) -> OofRows:
+    """Average a patient's images: a row a patient and label, named after the patient."""
+    people = to_patient_level(rows.probabilities, rows.labels, rows.patients.tolist())
+    return OofRows(people.patients, people.patients, people.labels, people.probabilities)

@@ -8,9 +8,8 @@ from optuna.trial import TrialState
 from raymed.config import Compare, Experiment, Recipe, Search, searched_recipe
 from raymed.errors import InputError
 from raymed.pipeline.events import result_of
-from raymed.pipeline.members import Member, member_identity
 from raymed.pipeline.prepare import Prepared, prepare
-from raymed.pipeline.tune.at_work import finished_folds, trial_name
+from raymed.pipeline.tune.at_work import finished_folds, trial_member, trial_name
 from raymed.pipeline.tune.fold_scores import held_out_rows
 from raymed.pipeline.tune.opening import open_search
 from raymed.runs import RunFolder
@@ -57,6 +56,5 @@ def _rows(
     experiment: Experiment, run: RunFolder, prepared: Prepared, recipe: Recipe, number: int
 ) -> OofRows | None:
     """Read a trial's rows; None where its folder was deleted meanwhile."""
-    member_id = member_identity(experiment, recipe, prepared)
-    folds = finished_folds(Member(trial_name(number), recipe, run.member(member_id)), prepared)
+    folds = finished_folds(trial_member(experiment, run, prepared, number, recipe), prepared)
     return held_out_rows([*folds.values()]) if len(folds) == prepared.folds.count else None

@@ -1,5 +1,6 @@
-"""The study of an experiment, opened as its configuration says."""
+"""The study of an experiment, opened, and what it tries first."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,8 +8,10 @@ from optuna.distributions import distribution_to_json
 
 from raymed.config import SCHEMA_VERSION, Experiment, Search
 from raymed.pipeline.prepare import Prepared
+from raymed.pipeline.tune.warm_start import Point, within
 from raymed.runs import RunFolder
 from raymed.search import (
+    AS_IT_STANDS,
     LOG_LOSS,
     Budget,
     Halving,
@@ -17,12 +20,25 @@ from raymed.search import (
     SharedStudy,
     Space,
     distributions_of,
+    known_points,
     open_storage,
     open_study,
     suggest,
 )
 
 COST = "training_seconds"
+
+
+def enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
+    """Have the recipe's own point tried first, then what did well elsewhere."""
+    own, *known = known_points(space) or (None,)
+    if own is not None:
+        study.enqueue(dict(own), AS_IT_STANDS)
+    for point in earlier:
+        if inside := within(space, point):
+            study.enqueue(inside, "warm start")
+    for point in known:
+        study.enqueue(dict(point), "known")
 
 
 def open_search(

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from raymed.config import Experiment
-from raymed.pipeline.members import Member, finish_member, member_identity
+from raymed.pipeline.members import finish_member
 from raymed.pipeline.prepare import Prepared
-from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_name
+from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
 from raymed.runs import RunFolder
-from raymed.search import SharedStudy, worse_by_patient
+from raymed.search import SharedStudy, is_as_it_stands, stored, worse_by_patient
 from raymed.training import Progress
 
 
@@ -59,12 +59,11 @@ class Scoring:
         if self.study.should_prune(work.trial):
             return True
         best = self.study.best() if self.paired else None
-        if best is None:
+        if best is None or is_as_it_stands(stored(work.trial)):
             return False
         recipe = self.study.suggest(best)
-        rival = self.run.member(member_identity(self.experiment, recipe, self.prepared))
-        member = Member(trial_name(best.number), recipe, rival)
-        others = [*finished_folds(member, self.prepared).values()]
+        rival = trial_member(self.experiment, self.run, self.prepared, best.number, recipe)
+        others = [*finished_folds(rival, self.prepared).values()]
         return worse_by_patient(held_out_rows([*work.done.values()]), held_out_rows(others))
 
     @property

@@ -1,7 +1,6 @@
 """`raymed tune`: the recipe of an experiment is varied, on the folds that its members have."""
 
-import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,50 +8,48 @@ from pathlib import Path
 import yaml
 from optuna.trial import FrozenTrial
 
-from raymed.cluster import Reported, sweep
-from raymed.cluster.session import count_nodes, embedded_ray
 from raymed.config import Experiment, Recipe, Search, searched_recipe
-from raymed.errors import BuildError, InputError
+from raymed.errors import BuildError
+from raymed.evaluation import Selection
 from raymed.files import write_text
-from raymed.pipeline.events import Event, Note, Stage, Training, result_of
+from raymed.pipeline.events import Event, Note, Stage, result_of
 from raymed.pipeline.members import check_recipe
-from raymed.pipeline.placement import Placement, place, refuse_endless
-from raymed.pipeline.prepare import prepare
+from raymed.pipeline.placement import place, refuse_endless
+from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.at_work import trial_name
-from raymed.pipeline.tune.deciding import Deciding, told
-from raymed.pipeline.tune.logs import LogError, Logger, Logs
-from raymed.pipeline.tune.mlflow import MlflowRuns
-from raymed.pipeline.tune.opening import open_search
+from raymed.pipeline.tune.deciding import Deciding
+from raymed.pipeline.tune.loggers import open_logs
+from raymed.pipeline.tune.opening import enqueue, open_search
 from raymed.pipeline.tune.scoring import Scoring
-from raymed.pipeline.tune.tensorboard import TensorBoard
-from raymed.pipeline.tune.tracking import Tracking, open_tracking
-from raymed.pipeline.tune.warm_start import Point, best_points, within
+from raymed.pipeline.tune.searching import searched, told
+from raymed.pipeline.tune.selection import judge_selection
+from raymed.pipeline.tune.tracking import open_tracking
+from raymed.pipeline.tune.warm_start import Point, best_points
 from raymed.runs import RunFolder
 from raymed.search import (
     SharedStudy,
     Space,
     close_storage,
-    distributions_of,
-    known_points,
     open_storage,
-    refuse_for_nodes,
     space_of,
     suggest,
     write_snapshot,
 )
 
-HEARTBEAT_SECONDS = 30
-
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a study left behind: its trials, the best of them and its recipe."""
+    """What a study left behind: its trials, the best of them, its recipe, and what that is worth.
+
+    `selection` is None where the rows of some trials lie in another run folder.
+    """
 
     run: RunFolder
     trials: tuple[FrozenTrial, ...]
     best: FrozenTrial
     recipe: Recipe
+    selection: Selection | None = None
 
 
 def tune(
@@ -104,7 +101,7 @@ def _stages(
     prepared = yield from prepare(experiment, folder, keep=True)
     with closing(open_search(experiment, folder, prepared, space)) as study:
         study.heartbeat()
-        _enqueue(study, space, earlier)
+        enqueue(study, space, earlier)
         deciding = Deciding(
             experiment,
             folder,
@@ -122,33 +119,26 @@ def _stages(
             ),
             waiting=study.adopt(alone=search.storage is None),
         )
-        deciding.logs = _logs(deciding, space, tracking)
+        deciding.logs = open_logs(folder, study, space, tracking, deciding.news)
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
         try:
-            yield from _searched(deciding, placement, recipe.workers, search.storage)
+            yield from searched(deciding, placement, recipe.workers, search.storage)
         finally:
             write_snapshot(study.study, folder.trials_file)
             deciding.logs.close(study.study.get_trials(deepcopy=False), deciding.attempts)
-        yield from told(deciding.news)
-        return _tuned(folder, study, space)
+        yield from told(deciding)
+        yield Stage("judging the choice")
+        return _tuned(experiment, folder, prepared, study, space)
 
 
-def _logs(deciding: Deciding, space: Space, tracking: Tracking | None) -> Logs:
-    """Give what a sweep writes for other tools; raises `InputError` where they do not answer."""
-    board = TensorBoard(deciding.run.tensorboard_folder, distributions_of(space))
-    loggers: list[Logger] = [board]
-    if tracking is not None:
-        loggers.append(MlflowRuns(tracking, deciding.study.token))
-    for logger in loggers:
-        try:
-            logger.look()
-        except LogError as error:
-            raise InputError("search", str(error)) from None
-    return Logs(loggers, deciding.news)
-
-
-def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
+def _tuned(
+    experiment: Experiment,
+    folder: RunFolder,
+    prepared: Prepared,
+    study: SharedStudy,
+    space: Space,
+) -> Tuned:
     """Read what a study came to, and write the best recipe down."""
     trials, best = tuple(study.study.get_trials(deepcopy=False)), study.best()
     if best is None:
@@ -156,51 +146,5 @@ def _tuned(folder: RunFolder, study: SharedStudy, space: Space) -> Tuned:
     recipe = suggest(space, best)
     written = {trial_name(best.number): recipe.model_dump(mode="json")}
     write_text(folder.best_recipe_file, yaml.safe_dump(written))
-    return Tuned(folder, trials, best, recipe)
-
-
-def _enqueue(study: SharedStudy, space: Space, earlier: Sequence[Point]) -> None:
-    """Have the recipe's own point tried first, then what did well elsewhere."""
-    own, *known = known_points(space) or (None,)
-    if own is not None:
-        study.enqueue(dict(own), "recipe")
-    for point in earlier:
-        if inside := within(space, point):
-            study.enqueue(inside, "warm start")
-    for point in known:
-        study.enqueue(dict(point), "known")
-
-
-def _searched(
-    deciding: Deciding, placement: Placement, processes: int, storage: str | None
-) -> Iterator[Event]:
-    """Run trials until the budget is spent; what is left unfinished is given back."""
-    study, run = deciding.study, deciding.run
-    ended = sum(each.state.is_finished() for each in study.study.get_trials(deepcopy=False))
-    if study.budget.exhausted(study.spent()) is not None and not deciding.waiting:
-        return
-    yield Stage("searching", ended, study.budget.trials)
-    what = "workers" if processes == 1 else f"processes of Ray Train, {processes} a trial,"
-    yield Note(f"starting {placement.workers} {what} on {placement.device}")
-    share = placement.gpus / placement.workers
-    beat = time.monotonic()
-    try:
-        with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
-            refuse_for_nodes(storage, count_nodes())
-            by_epoch = study.halving is not None
-            for said in sweep(
-                deciding, placement.workers, share, processes, scratch, by_epoch=by_epoch
-            ):
-                yield from told(deciding.news)
-                if isinstance(said, Reported) and _is_planned(deciding, said.unit.member):
-                    yield Training(said.unit.member, said.unit.part, said.progress)
-                if time.monotonic() - beat > HEARTBEAT_SECONDS:
-                    study.heartbeat()
-                    beat = time.monotonic()
-            yield from told(deciding.news)
-    finally:
-        deciding.release()
-
-
-def _is_planned(deciding: Deciding, member: str) -> bool:
-    return any(work.member.name == member for work in list(deciding.at_work.values()))
+    selection = judge_selection(experiment, folder, prepared, study, best)
+    return Tuned(folder, trials, best, recipe, selection)

@@ -8,15 +8,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from optuna.trial import TrialState
+from scipy.special import softmax
 
 from raymed.config import Experiment
 from raymed.errors import InputError
 from raymed.files import checksum, read_json
 from raymed.pipeline.build import build
+from raymed.pipeline.status import read_board
 from raymed.pipeline.tune import Tuned, tune, with_trials
+from raymed.pipeline.tune.at_work import trial_name
+from raymed.report.selection import read_selection
 from raymed.runs import RunFolder
 from raymed.search import epoch_curves, fold_values
 from tests.pipeline.tune.readers import Reader, seen
@@ -33,6 +40,19 @@ def _finished_folds(run: Path) -> dict[Path, int]:
     """Every fold's marker, and when it was written."""
     markers = run.glob("members/*/fold-*/DONE.json")
     return {path: path.stat().st_mtime_ns for path in markers}
+
+
+def _loss_on_test(tuned: Tuned) -> float:
+    """The log loss of patients' mean probabilities, those of an image the mean over folds."""
+    for folder in tuned.run.path.glob("members/*"):
+        name, _ = yaml.safe_load((folder / "recipe.yaml").read_text()).values()
+        if name == trial_name(tuned.best.number):
+            table = pq.read_table(folder / "test.parquet").to_pandas()
+    shares = pd.DataFrame(softmax(np.stack(table["logits"]).astype(float), axis=1))
+    images = shares.groupby(table["sample_id"]).mean()
+    told = table.drop_duplicates("sample_id").set_index("sample_id").loc[images.index]
+    people = images.groupby([told["patient"].astype(str), told["label"]]).mean()
+    return float(np.mean([-np.log(row[label]) for (_, label), row in people.iterrows()]))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +100,37 @@ def test_tensorboard_and_mlflow_show_what_the_study_holds(
         assert run["values"].keys() == {*own, "seconds"}
         for fold in fold_values(trial):
             assert [step for step, _ in shown[f"loss/fold-{fold}"]] == [1, 2, 3]
+
+
+def test_what_the_best_trial_is_worth_is_written_down_on_folds_and_test(
+    tuned: Tuned, make: Make
+) -> None:
+    worth = tuned.selection
+    assert worth is not None
+    assert worth == read_selection(tuned.run, worth.trials)
+    assert (worth.level, worth.best, worth.recipe) == ("patient", tuned.best.number, 0)
+    assert worth.naive.chosen.value == pytest.approx(tuned.best.value)
+    assert worth.naive.other is not None
+    assert worth.naive.other.value == pytest.approx(tuned.trials[0].value)
+    assert worth.nested.chosen.value >= worth.naive.chosen.value - 1e-12
+    assert set(worth.each) <= set(worth.trials)
+    assert worth.test is not None
+    assert worth.test.chosen.value == pytest.approx(_loss_on_test(tuned))
+
+
+def test_the_board_counts_trials_folds_and_seconds_of_the_study(tuned: Tuned) -> None:
+    board = read_board(tuned.run)
+    assert board is not None
+    tally = board.tally
+    assert tally is not None
+    states = [trial.state for trial in tuned.trials]
+    assert tally.complete == states.count(TrialState.COMPLETE)
+    assert tally.pruned == states.count(TrialState.PRUNED)
+    assert (tally.failed, tally.running, tally.trials_budget) == (0, 0, 5)
+    assert tally.spared == 15 - sum(len(fold_values(trial)) for trial in tuned.trials)
+    assert tally.best == (tuned.best.number, tuned.best.value)
+    assert tally.recipe == (0, tuned.trials[0].value)
+    assert 0 < tally.trained <= 2 * 3600 * tally.hours  # two at once
 
 
 def test_the_same_command_again_does_nothing_again(tuned: Tuned, make: Make) -> None:
