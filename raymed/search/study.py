@@ -166,9 +166,13 @@ class SharedStudy:
         return bool(self.study.pruner.prune(self.study, frozen))
 
     def should_stop_fold(self, trial: Trial, fold: int) -> bool:
-        """Tell whether a fold is not worth another epoch; to be asked after each one told."""
-        own = epoch_curve(stored(trial), fold)
-        if self.halving is None or not self._prunes or own is None:
+        """Tell whether a fold is not worth another epoch; to be asked after each one told.
+
+        Never one of the recipe as it stands: every gain is told against it.
+        """
+        frozen = stored(trial)
+        own = epoch_curve(frozen, fold)
+        if self.halving is None or not self._prunes or own is None or is_as_it_stands(frozen):
             return False
         others = [
             curve

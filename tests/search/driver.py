@@ -1,6 +1,6 @@
 """A process of its own that drives the study in a folder; it logs each fold before it runs it.
 
-`python driver.py FOLDER LOG TRIALS SECONDS_A_FOLD [alone] [URL]`
+`python driver.py FOLDER LOG TRIALS SECONDS_A_FOLD [alone] [together] [URL]`
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import optuna
 
-from raymed.search import Budget, Identity, Trial, open_storage, open_study
+from raymed.search import Budget, Identity, Trial, drivers, open_storage, open_study
 
 
 def suggest(trial: optuna.Trial) -> float:
@@ -37,6 +37,9 @@ def main(folder: Path, log: Path, trials: int, seconds: float) -> None:
             study.report(trial, fold, trial.chosen + fold)
         study.finish(trial)
 
+    study.heartbeat()
+    while "together" in sys.argv and len(drivers(study.study)) < 2:
+        time.sleep(0.02)
     for orphan in study.adopt(alone="alone" in sys.argv):
         run(orphan)
     while (trial := study.ask()) is not None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from raymed.search import (
+    AS_IT_STANDS,
     EpochCurve,
     Halving,
     SharedStudy,
@@ -77,6 +78,19 @@ def test_a_study_compares_the_epochs_of_the_same_fold(driver: Driver) -> None:
     assert not driver().should_stop_fold(trial, 0)  # not asked for
     assert epoch_curve(study.study.trials[3], 0) == EpochCurve((0.5,), 9)
     assert study.study.trials[3].intermediate_values == {}
+
+
+def test_the_recipe_as_it_stands_is_not_stopped_within_a_fold(driver: Driver) -> None:
+    study = driver(halving=Halving())
+    for value in (0.1, 0.2, 0.3):
+        study.report_epochs(run_folds(study, []), 0, [value], of=9)
+    study.enqueue({"rho": 0.5}, AS_IT_STANDS)
+    stands, other = run_folds(study, []), run_folds(study, [])
+    for trial in (stands, other):
+        study.report_epochs(trial, 0, [0.9], of=9)
+
+    assert study.should_stop_fold(other, 0)
+    assert not study.should_stop_fold(stands, 0)
 
 
 def test_the_epochs_of_an_unfinished_fold_cost_gpu_hours_until_the_fold_is_told(

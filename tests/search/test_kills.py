@@ -45,7 +45,7 @@ def test_the_second_kill_marks_the_trial_as_failed_and_the_study_ends(tmp_path: 
 
 def test_two_drivers_share_a_journal_and_never_a_trial(tmp_path: Path) -> None:
     drivers = Drivers(tmp_path)
-    both = [drivers.start(20, 0.01), drivers.start(20, 0.01)]
+    both = [drivers.start(20, 0.01, "together") for _ in range(2)]
 
     assert [process.wait() for process in both] == [0, 0]
 

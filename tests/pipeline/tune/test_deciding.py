@@ -10,9 +10,10 @@ from optuna.trial import TrialState
 from raymed.config import Experiment, Search
 from raymed.pipeline.events import Note, TrialEnded, result_of
 from raymed.pipeline.prepare import prepare
-from raymed.pipeline.tune.deciding import Deciding, told
+from raymed.pipeline.tune.deciding import Deciding
 from raymed.pipeline.tune.opening import open_search
 from raymed.pipeline.tune.scoring import Scoring
+from raymed.pipeline.tune.searching import told
 from raymed.pipeline.units import FoldUnit
 from raymed.runs import RunFolder
 from raymed.search import EpochCurve, epoch_curve, space_of
@@ -71,7 +72,7 @@ def test_the_worse_of_two_is_stopped_in_its_fold_and_is_pruned_with_its_epochs(
     assert epoch_curve(stored, 0) == EpochCurve((0.9, 0.8), 9)
     assert deciding.study.study.trials[good].state == TrialState.RUNNING
     assert set(deciding.at_work) == {good}
-    (ended,) = [each for each in told(deciding.news) if isinstance(each, TrialEnded)]
+    (ended,) = [each for each in told(deciding) if isinstance(each, TrialEnded)]
     assert (ended.number, ended.state, ended.within) == (bad, "pruned", (0, 2))
 
 
@@ -108,7 +109,7 @@ def test_a_fold_whose_trial_another_driver_took_is_stopped_and_the_study_is_left
 
     assert not slept.heard_epoch(number, units[1], _epoch(0.5, 0.4))
     assert not slept.at_work
-    assert any(isinstance(each, Note) and each.warning for each in told(slept.news))
+    assert any(isinstance(each, Note) and each.warning for each in told(slept))
     stored = slept.study.study.trials[number]
     assert stored.state == TrialState.RUNNING
     assert epoch_curve(stored, 1) == EpochCurve((0.5,), 9)
