@@ -25,7 +25,7 @@ def free_groups(*, of_the_dead: bool) -> None:
         group = PlacementGroupTableData.FromString(said)
         by_an_actor = group.creator_actor_id not in (b"", ray.ActorID.nil().binary())
         there = group.state != PlacementGroupTableData.REMOVED
-        ours = group.creator_job_id == ray.get_runtime_context().job_id.binary()
+        ours = group.creator_job_id.hex() == ray.get_runtime_context().get_job_id()
         if there and ours and by_an_actor and (group.creator_actor_dead or not of_the_dead):
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 

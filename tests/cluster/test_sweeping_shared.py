@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +105,10 @@ def _groups() -> list[str]:
 
 def _at_work() -> list[str]:
     """Processes of trials, and of Ray Train, that descend from this one."""
-    names = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+    names = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # gone meanwhile
+            names.append(" ".join(child.cmdline()).strip())
     words = ("RayTrainWorker", "TrainController", "ImplicitFunc", "_work")
     return [name for name in names if any(word in name for word in words)]
 
