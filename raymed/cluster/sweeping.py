@@ -15,7 +15,7 @@ import ray.tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from raymed.cluster.mailbox import open_mailbox
+from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.session import environment
 from raymed.cluster.train import NEAR_ZERO, fit
 from raymed.cluster.trials import Decider, TrialUnits
@@ -74,7 +74,7 @@ class _Run(Generic[AnyUnit]):
         self.said: queue.SimpleQueue[Said[AnyUnit]] = queue.SimpleQueue()
         self.stopped = threading.Event()
         self.error: Exception | None = None
-        self._mailbox = open_mailbox()
+        self._mailbox = Mailbox()
         self._left: dict[int, dict[str, AnyUnit]] = {}
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -84,7 +84,7 @@ class _Run(Generic[AnyUnit]):
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
         at_work = {name: unit for left in list(self._left.values()) for name, unit in left.items()}
-        for name, progress in ray.get(self._mailbox.take.remote()):
+        for name, progress in self._mailbox.take():
             if name in at_work:
                 yield Reported(at_work[name], progress)
         try:
@@ -183,7 +183,7 @@ class _Work:
         return replace(self, units={key: self.units[key] for key in self.units if key != name})
 
 
-def _work(config: dict[str, Any], mailbox: Any) -> None:
+def _work(config: dict[str, Any], mailbox: Mailbox) -> None:
     """Work on a trial's units, in a worker of Tune's; it says how each one ended."""
     import torch
 
@@ -199,13 +199,13 @@ def _work(config: dict[str, Any], mailbox: Any) -> None:
             return
 
 
-def _alone(name: str, unit: Unit, mailbox: Any) -> Fault | Returned:
+def _alone(name: str, unit: Unit, mailbox: Mailbox) -> Fault | Returned:
     with ExitStack() as stack:
         work = unit.work()
         stack.callback(work.close)
         while True:
             try:
-                mailbox.put.remote(name, next(work))
+                mailbox.put(name, next(work))
             except StopIteration as end:
                 return Returned(end.value)
             except Exception as error:
