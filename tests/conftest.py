@@ -1,12 +1,33 @@
-"""Shared by all tests: a cache of their own, and where real data lies."""
+"""Shared by all tests: a cache of their own, compiled modules, and where real data lies."""
 
+import atexit
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
-from hypothesis import settings
+
+
+def nothing_is_compiled() -> bool:
+    torch = find_spec("torch")
+    compiled = torch is not None and torch.cached is not None and Path(torch.cached).exists()
+    return sys.dont_write_bytecode and not compiled
+
+
+if nothing_is_compiled():  # PYTHONDONTWRITEBYTECODE, as many containers set it
+    # Each of the hundreds of processes that tests start would compile torch, timm and Ray, which
+    # takes longer than to import them. Compiled modules go into a folder that goes with the tests.
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="bytecode-")
+    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+import torch  # noqa: E402 -- behind it, so that it compiles for all
+from hypothesis import settings  # noqa: E402
 
 settings.register_profile("untimed", deadline=None)  # speed is measured in benchmarks
 settings.load_profile("untimed")

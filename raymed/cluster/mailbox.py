@@ -1,6 +1,6 @@
 """Where running units leave word of how far they are, until the driver asks."""
 
-from collections import deque
+import pickle
 from typing import Any
 
 import ray
@@ -8,21 +8,33 @@ import ray
 from raymed.training import Progress
 
 
-class _Mailbox:
-    """Holds what units say."""
+class Mailbox:
+    """Holds what units say, in a process of the running Ray, in the order that each said it."""
 
     def __init__(self) -> None:
-        self._said: deque[tuple[str, Progress]] = deque()
+        self._words = _start_process()
 
     def put(self, name: str, progress: Progress) -> None:
-        self._said.append((name, progress))
+        """Leave word of the unit of that name; waits for nothing."""
+        self._words.put.remote(pickle.dumps((name, progress)))
 
     def take(self) -> list[tuple[str, Progress]]:
-        said = list(self._said)
-        self._said.clear()
-        return said
+        """Take out what was left."""
+        return [pickle.loads(word) for word in ray.get(self._words.take.remote())]
 
 
-def open_mailbox() -> Any:
-    """Start a mailbox in the running Ray: an actor with `put(name, progress)` and `take()`."""
-    return ray.remote(_Mailbox).options(num_cpus=0).remote()
+def _start_process() -> Any:
+    """Start the process. It sees only bytes, and this class by value: it never loads torch."""
+
+    class Words:
+        def __init__(self) -> None:
+            self._left: list[bytes] = []
+
+        def put(self, word: bytes) -> None:
+            self._left.append(word)
+
+        def take(self) -> list[bytes]:
+            taken, self._left = self._left, []
+            return taken
+
+    return ray.remote(Words).options(num_cpus=0).remote()

@@ -8,6 +8,7 @@ from typing import Any
 
 import ray.tune
 
+from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.train import fit
 from raymed.cluster.units import Fault, Returned, Unit
 
@@ -32,7 +33,7 @@ class Work:
         return replace(self, units={key: self.units[key] for key in self.units if key != name})
 
 
-def work_on(config: dict[str, Any], mailbox: Any) -> None:
+def work_on(config: dict[str, Any], mailbox: Mailbox) -> None:
     """Work on a trial's units, in a worker of Tune's; it says how each one ended."""
     import torch
 
@@ -50,7 +51,7 @@ def work_on(config: dict[str, Any], mailbox: Any) -> None:
             return
 
 
-def _alone(name: str, unit: Unit, mailbox: Any, by_epoch: bool) -> Fault | Returned:
+def _alone(name: str, unit: Unit, mailbox: Mailbox, by_epoch: bool) -> Fault | Returned:
     with ExitStack() as stack:
         work = unit.work()
         stack.callback(work.close)
@@ -61,7 +62,7 @@ def _alone(name: str, unit: Unit, mailbox: Any, by_epoch: bool) -> Fault | Retur
                 return Returned(end.value)
             except Exception as error:
                 return Fault.of(error)
-            mailbox.put.remote(name, progress)
+            mailbox.put(name, progress)
             if by_epoch and progress.curve is not None:
                 # where the trial is stopped, Tune raises SystemExit here, and the unit is closed
                 ray.tune.report({"name": name, "progress": progress})

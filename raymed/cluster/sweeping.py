@@ -13,7 +13,7 @@ import ray
 import ray.tune
 
 from raymed.cluster.groups import Freeing, free_groups
-from raymed.cluster.mailbox import open_mailbox
+from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.session import environment
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
 from raymed.cluster.sweep_trials import Trials
@@ -82,13 +82,13 @@ class _Run(Generic[AnyUnit]):
         self.trials = Trials(decider)
         self._gpus, self._processes, self._scratch = gpus, processes, str(scratch)
         self._as_work = partial(Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch)
-        self._mailbox, self._groups = open_mailbox(), Freeing()
+        self._mailbox, self._groups = Mailbox(), Freeing()
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
         self._groups.now_and_then()
         at_work = self.trials.at_work()
-        for name, progress in ray.get(self._mailbox.take.remote()):
+        for name, progress in self._mailbox.take():
             if name in at_work:
                 yield Reported(at_work[name], progress)
         try:

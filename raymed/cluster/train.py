@@ -13,7 +13,7 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, Sc
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from raymed.cluster.groups import Freeing
-from raymed.cluster.mailbox import open_mailbox
+from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
 
@@ -51,10 +51,10 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
                 written = Checkpoint.from_directory(progress.checkpoint) if first else None
                 ray.train.report({"step": progress.step}, checkpoint=written)
             if first:
-                config["mailbox"].put.remote(config["name"], progress)
+                config["mailbox"].put(config["name"], progress)
 
 
-def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault | Returned:
+def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays.
 
     Train tries again when a process dies, but not while its run is starting: that is done here.
@@ -75,7 +75,7 @@ def fit(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> Fault
     return Fault(_DIED, trace)
 
 
-def _trainer(name: str, unit: Unit, mailbox: Any, gpus: float, scratch: str) -> TorchTrainer:
+def _trainer(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> TorchTrainer:
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
@@ -113,7 +113,7 @@ class TrainRuns(Generic[AnyUnit]):
     def __init__(self, count: int, scratch: Path, gpus: float = 0) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
         self._count, self._scratch, self._gpus = count, str(scratch), gpus
-        self._mailbox, self._groups = open_mailbox(), Freeing()
+        self._mailbox, self._groups = Mailbox(), Freeing()
         self._fit = ray.remote(fit).options(num_cpus=NEAR_ZERO, max_retries=0)
         self._units: dict[str, AnyUnit] = {}
         self._tasks: dict[Any, str] = {}
@@ -139,7 +139,7 @@ class TrainRuns(Generic[AnyUnit]):
         """Give what the runs said, their reports before their end."""
         self._groups.now_and_then()
         done, _ = ray.wait(list(self._tasks), timeout=_LISTEN_SECONDS)
-        for name, progress in ray.get(self._mailbox.take.remote()):
+        for name, progress in self._mailbox.take():
             if name in self._units:
                 yield Reported(self._units[name], progress)
         for task in done:

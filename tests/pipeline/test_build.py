@@ -148,47 +148,51 @@ def test_the_stack_names_its_members_and_its_folds(built: Built) -> None:
     assert stack.meta_learner.kind == built.metrics["chosen"]
 
 
-def test_the_same_experiment_alone_gives_the_same_oof_table(
-    built: Built, make: Any, tmp_path: Path
+@pytest.fixture
+def backwards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Builds begin with their last unit; gives the units, as they came."""
+    came: list[Any] = []
+
+    def turned(*arguments: Any) -> list[Any]:
+        units = fold_units(*arguments)
+        came.extend((unit.member, unit.fold) for unit in units)
+        return units[::-1]
+
+    monkeypatch.setattr("raymed.pipeline.training.fold_units", turned)
+    return came
+
+
+def test_the_same_experiment_alone_and_backwards_gives_the_same_oof_table(
+    built: Built, make: Any, tmp_path: Path, backwards: list[Any]
 ) -> None:
-    """One worker instead of two, and members in another order: the same bits."""
+    """One worker instead of two, and units in another order: the same bits."""
     alone = build(make("cluster.workers=1"), tmp_path / "run")
 
+    assert len(set(backwards)) == 4
     assert alone.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ray_train_gives_the_bits_and_artifacts_of_the_embedded_workers(
-    built: Built, make: Any, tmp_path: Path, workers: int
+@pytest.mark.parametrize(("workers", "order"), [(1, "as given"), (2, "backwards")])
+def test_ray_train_gives_the_bits_and_artifacts_of_the_embedded_workers_in_any_order(
+    built: Built,
+    make: Any,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    workers: int,
+    order: str,
 ) -> None:
+    turned = request.getfixturevalue("backwards") if order == "backwards" else None
+
     trained = build(make("cluster.engine=train", f"cluster.workers={workers}"), tmp_path / "run")
 
+    assert turned is None or len(set(turned)) == 4
     assert trained.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
     for member in (built.run.path / "members").iterdir():
         for fold in (0, 1):
             attempt = trained.run.member(member.name).completed_fold(fold)
             assert attempt is not None
             assert sorted(path.name for path in attempt.iterdir()) == sorted(FOLD_FILES)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["workers", "train"])
-def test_the_order_of_units_changes_no_bit(
-    built: Built, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
-    orders = []
-
-    def shuffled(*arguments: Any) -> list[Any]:
-        units = fold_units(*arguments)
-        orders.append([(unit.member, unit.fold) for unit in units])
-        return units[::-1]
-
-    monkeypatch.setattr("raymed.pipeline.training.fold_units", shuffled)
-    again = build(make(f"cluster.engine={engine}"), tmp_path / "run")
-
-    assert len(set(orders[0])) == 4
-    assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
 
 
 @pytest.mark.slow
