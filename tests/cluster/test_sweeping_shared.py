@@ -109,8 +109,8 @@ def _at_work() -> list[str]:
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # gone meanwhile
             names.append(" ".join(child.cmdline()).strip())
-    words = ("RayTrainWorker", "TrainController", "ImplicitFunc", "_work")
-    return [name for name in names if any(word in name for word in words)]
+    words = ("ray::RayTrainWorker", "ray::TrainController", "ray::ImplicitFunc")
+    return [name for name in names if name.startswith(words)]
 
 
 def test_two_processes_share_a_unit_and_talk_to_each_other(left: Left) -> None:

@@ -16,6 +16,7 @@ from raymed.pipeline.board import Cell, Row
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
 from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared, decode
+from raymed.pipeline.tally import Tally
 from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.logs import Logs
 from raymed.pipeline.tune.scoring import Scoring
@@ -129,6 +130,10 @@ class Deciding:
         member = trial_member(self.experiment, self.run, self.prepared, trial.number, recipe)
         return finished_folds(member, self.prepared)
 
+    def tally(self) -> Tally:
+        """Count the study's trials and costs."""
+        return tally_of(self.study, self.at_once, self.scoring.gpus)
+
     def release(self) -> None:
         """Leave what is at work to the next driver: nobody has died."""
         for trial in [*(work.trial for work in self.at_work.values()), *self.waiting]:
@@ -213,5 +218,5 @@ class Deciding:
 
     def _plan(self) -> None:
         rows = tuple(work.row for work in self.at_work.values())
-        self.news.put(tally_of(self.study, self.at_once, self.scoring.gpus))
+        self.news.put(self.tally())
         self.news.put(Plan(rows, self.at_once))

@@ -122,6 +122,7 @@ def _stages(
         deciding.logs = open_logs(folder, study, space, tracking, deciding.news)
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
+        yield deciding.tally()
         try:
             yield from searched(deciding, placement, recipe.workers, search.storage)
         finally:
