@@ -214,7 +214,7 @@ def test_a_folder_without_a_study_has_nothing_to_stack(make: Make, tmp_path: Pat
 def test_a_study_whose_first_trials_all_fail_ends_with_the_first_error_and_code_3(
     config_file: Path, tmp_path: Path
 ) -> None:
-    """In float32 a step of 1e18 leads to logits that are infinite: so is the loss, if not before."""
+    """A step of 1e18 leads to logits that are not finite, and so is the loss, if not before."""
     run = tmp_path / "run"
     lost = "search.space={phases: [{lr: {low: 1e18, high: 1e19, log: true}}]}"
     recipe = "recipes.cnn.phases=[{epochs: 3, lr: 2e18}]"
