@@ -1,6 +1,6 @@
 """Is a sweep worth its hours: the recipe as it stands, random search, stock Ray Tune, and ours.
 
-    uv run python benchmarks/sweep.py            # two sets, --seeds sweeps of each kind: half an hour
+    uv run python benchmarks/sweep.py            # two sets, three sweeps of each kind: half an hour
     uv run python benchmarks/sweep.py --quick    # five minutes; its figures mean nothing
 
 PneumoniaMNIST (400 training X-rays, its own test split of 624) at 32 px, and three slices of each
