@@ -15,6 +15,9 @@ from raymed.config import Intensity, Slices
 GREY = frozenset({"1", "L", "LA"})
 """Modes of 8-bit images that are one channel; all others are three."""
 
+MOST_STRETCHED = 20
+"""What says that distances differ by more is taken for an error, and changes nothing."""
+
 _REFERENCE = re.compile(r"(.+?)::((?:\w+/)?\d+)")
 
 
@@ -29,9 +32,14 @@ class Frame:
     identity: str
 
     @classmethod
-    def of_pixels(cls, pixels: npt.NDArray[np.uint8]) -> Self:
-        """Take uint8 [h, w] or [h, w, 3]."""
-        pixels = np.ascontiguousarray(pixels)
+    def of_pixels(
+        cls, pixels: npt.NDArray[np.uint8], spacing: tuple[float, float] = (1, 1)
+    ) -> Self:
+        """Take uint8 [h, w] or [h, w, 3], with the distance between rows and between columns.
+
+        Where these differ by over 1 % the picture is stretched until they are equal.
+        """
+        pixels = np.ascontiguousarray(_squared(pixels, spacing))
         shape = np.asarray(pixels.shape, dtype=np.int64).tobytes()
         return cls(Image.fromarray(pixels), hashlib.sha256(shape + pixels.tobytes()).hexdigest())
 
@@ -62,6 +70,20 @@ class ImageFile(Protocol):
     def close(self) -> None:
         """Let go of the file."""
         ...
+
+
+def _squared(pixels: npt.NDArray[np.uint8], spacing: tuple[float, float]) -> npt.NDArray[np.uint8]:
+    least, most = min(spacing), max(spacing)
+    if not 0 < least < most < MOST_STRETCHED * least or most < 1.01 * least:
+        return pixels
+    height, width = (
+        max(1, round(count * distance / least))
+        for count, distance in zip(pixels.shape[:2], spacing, strict=True)
+    )
+    stretched = Image.fromarray(np.ascontiguousarray(pixels)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    return np.asarray(stretched)
 
 
 def split_reference(reference: str) -> tuple[str, str]:

@@ -6,23 +6,15 @@ Of the header only what pixels and grouping need is read; patients' names and da
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pydicom
-from pydicom.pixels import (
-    apply_color_lut,
-    apply_modality_lut,
-    apply_voi_lut,
-    get_decoder,
-    iter_pixels,
-)
+from pydicom.pixels import get_decoder, iter_pixels
 from pydicom.uid import UID
 
 from raymed.config import AS_FILES_SAY, Intensity, Slices
 from raymed.data.pixels.contract import Frame, numbered_frames
-from raymed.data.pixels.intensity import Limits, eight_bits
+from raymed.data.pixels.dicom_values import PIXELS, Values, shown_values, spacing_of
+from raymed.data.pixels.intensity import eight_bits
 from raymed.data.pixels.opening import first_bytes
 from raymed.errors import InputError
 
@@ -41,36 +33,7 @@ FACTS = (
 )
 """Attributes for grouping."""
 
-_COLOURS = ("Red", "Green", "Blue")
-_PIXELS = [
-    "SOPClassUID",
-    "NumberOfFrames",
-    "Rows",
-    "BitsAllocated",
-    "BitsStored",
-    "PhotometricInterpretation",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "ModalityLUTSequence",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "VOILUTSequence",
-    "VOILUTFunction",
-    "WindowCenter",
-    "WindowWidth",
-    "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence",
-    "PaletteColorLookupTableUID",
-    *(
-        f"{colour}PaletteColorLookupTable{part}"
-        for colour in _COLOURS
-        for part in ("Descriptor", "Data")
-    ),
-    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
-]
 _CODECS = "'raymed[dicom]', which brings pylibjpeg and python-gdcm"
-_WINDOWED = (0.0, 65535.0)
-_Values = npt.NDArray[Any]
 
 
 class DicomFile:
@@ -87,7 +50,7 @@ class DicomFile:
                 self._path,
                 stop_before_pixels=True,
                 force=not is_marked,
-                specific_tags=[*FACTS, *_PIXELS],
+                specific_tags=[*FACTS, *PIXELS],
             )
         except Exception as error:  # pydicom raises a dozen kinds; their texts may quote patients
             raise InputError(
@@ -113,7 +76,7 @@ class DicomFile:
         place = f"{self._path}::{frame}" if frame else self._path
         stored = self._stored(int(frame or 0))
         try:
-            values, said = _shown(header, stored, int(frame or 0), rule)
+            values, said = shown_values(header, stored, int(frame or 0), rule)
         except Exception as error:  # as above
             fault = f"its look-up tables cannot be applied ({type(error).__name__})"
             raise InputError(place, fault) from None
@@ -127,7 +90,8 @@ class DicomFile:
                 said,
                 inverted=header.get("PhotometricInterpretation") == "MONOCHROME1",
                 population=known if known.size else values,
-            )
+            ),
+            spacing_of(header, int(frame or 0)),
         )
 
     def close(self) -> None:
@@ -140,7 +104,7 @@ class DicomFile:
         except (TypeError, ValueError):
             raise InputError(self._path, "its NumberOfFrames is no number") from None
 
-    def _stored(self, frame: int) -> _Values:
+    def _stored(self, frame: int) -> Values:
         if frame >= self._count:
             raise InputError(f"{self._path}::{frame}", f"it holds {self._count} frames only")
         remedy = self._refuse_missing_codec()
@@ -172,60 +136,3 @@ class DicomFile:
             )
         others = "; ".join(decoder.missing_dependencies)
         return f"decoders that are not installed: {others}" if others else ""
-
-
-def _shown(
-    header: pydicom.Dataset, stored: _Values, frame: int, rule: Intensity
-) -> tuple[_Values, Limits | None]:
-    """Apply what stands before the line to 8 bits; returns values and limits, if any are said."""
-    kind = str(header.get("PhotometricInterpretation", ""))
-    if kind == "PALETTE COLOR":
-        colours = apply_color_lut(stored, header)
-        return colours, (0, float(np.iinfo(colours.dtype).max))
-    if stored.ndim == 3:
-        return stored, (0, 2.0 ** int(header.BitsStored) - 1)
-    values = apply_modality_lut(stored, _group(header, frame, "PixelValueTransformationSequence"))
-    voi = _voi(_group(header, frame, "FrameVOILUTSequence"))
-    if rule == AS_FILES_SAY and "VOILUTSequence" in voi:
-        depth = int(voi.VOILUTSequence[0].LUTDescriptor[2])
-        whole = np.rint(values).astype(np.int64)
-        return apply_voi_lut(whole, voi), (0, 2.0**depth - 1)
-    if rule == AS_FILES_SAY and "WindowWidth" in voi:
-        return apply_voi_lut(values, voi), _WINDOWED
-    bits = int(header.BitsStored)
-    return values, (0, 2.0**bits - 1) if values.dtype == np.uint8 else None
-
-
-def _group(header: pydicom.Dataset, frame: int, name: str) -> pydicom.Dataset:
-    """Find what is said of a frame: beside it, of all frames, or in the header itself."""
-    per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
-    shared = header.get("SharedFunctionalGroupsSequence") or []
-    for groups in [*per_frame[frame : frame + 1], *shared]:
-        if groups.get(name):
-            item: pydicom.Dataset = groups[name][0]
-            return item
-    return header
-
-
-def _voi(said: pydicom.Dataset) -> pydicom.Dataset:
-    """Take window or VOI LUT, where usable, with an output of 0 to 65535."""
-    taken = pydicom.Dataset()
-    taken.PhotometricInterpretation = "MONOCHROME2"
-    taken.BitsStored, taken.PixelRepresentation = 16, 0
-    if said.get("VOILUTSequence"):
-        taken.set_original_encoding(*said.original_encoding)  # of the table's bytes
-        taken.VOILUTSequence = said.VOILUTSequence
-        return taken
-    width, centre = (_first(said.get(name)) for name in ("WindowWidth", "WindowCenter"))
-    function = str(said.get("VOILUTFunction") or "LINEAR").upper()
-    if centre is not None and width is not None and width >= (1 if function == "LINEAR" else 1e-9):
-        taken.WindowCenter, taken.WindowWidth, taken.VOILUTFunction = centre, width, function
-    return taken
-
-
-def _first(value: Any) -> float | None:
-    """Give the first of one or several numbers."""
-    if isinstance(value, str) or value is None:
-        return None
-    several = list(value) if hasattr(value, "__iter__") else [value]
-    return float(several[0]) if several else None

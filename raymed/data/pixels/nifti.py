@@ -59,7 +59,8 @@ class NiftiFile:
         with self._lock:  # a volume is unpacked once
             values = self._slice(AXES.index(name), int(number), place)
             population = self._population
-        return Frame.of_pixels(eight_bits(values, place, rule, None, population=population))
+        pixels = eight_bits(values, place, rule, None, population=population)
+        return Frame.of_pixels(pixels, self._spacing(AXES.index(name)))
 
     def close(self) -> None:
         """Forget the volume."""
@@ -140,6 +141,15 @@ class NiftiFile:
             if ways[stored] > 0:  # shown from right to left, from front to back, from head to foot
                 plane = np.flip(plane, axis)
         return plane.T
+
+    def _spacing(self, along: int) -> tuple[float, float]:
+        """Give the millimetres from row to row, and from column to column."""
+        steps = self._image.header.get_zooms()
+        columns, rows = (axis for axis in range(3) if axis != along)
+        row, column = (
+            float(steps[int(np.flatnonzero(self._axes == axis)[0])]) for axis in (rows, columns)
+        )
+        return row, column
 
     @cached_property
     def _population(self) -> npt.NDArray[np.float64]:

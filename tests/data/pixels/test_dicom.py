@@ -231,3 +231,17 @@ def test_opening_a_text_as_dicom_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_text("no image")
     with pytest.raises(InputError, match="is no DICOM image"):
         open_file(str(tmp_path / "a.dcm")).facts()
+
+
+@pytest.mark.parametrize(
+    ("said", "shape"),
+    [
+        ({"PixelSpacing": [0.5, 1.5]}, (8, 24)),
+        ({"PixelAspectRatio": [2, 1]}, (16, 8)),
+        ({"PixelSpacing": [1.0, 1.001]}, (8, 8)),
+        ({"PixelSpacing": [0.0, 1.0]}, (8, 8)),
+        ({"PixelSpacing": [1.0, 900.0]}, (8, 8)),
+    ],
+)
+def test_pixels_that_are_no_squares_do_not_bend_the_picture(tmp_path, shown, said, shape) -> None:
+    assert shown(write_dicom(tmp_path / "us.dcm", STEPS, **said)).shape == shape

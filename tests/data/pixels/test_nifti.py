@@ -182,3 +182,11 @@ def test_complex_voxels_are_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.complex64), np.eye(4)), tmp_path / "v.nii")
     (found,) = inspect_images([f"{tmp_path}/v.nii::axial/1"])
     assert "its voxels are complex64; expected plain numbers" in str(found.fault)
+
+
+def test_voxels_that_are_no_cubes_do_not_bend_the_picture(tmp_path: Path, shown) -> None:
+    # 1 x 1 x 3 mm: seen from the front, a slice is three times as high as it has voxels.
+    nib.save(nib.Nifti1Image(VOXELS, np.diag([1, 1, 3, 1])), tmp_path / "v.nii")
+    assert shown(tmp_path / "v.nii", "coronal/2", EXACT).shape == (21, 5)
+    assert shown(tmp_path / "v.nii", "sagittal/2", EXACT).shape == (21, 6)
+    assert shown(tmp_path / "v.nii", "axial/2", EXACT).shape == (6, 5)
