@@ -19,6 +19,7 @@ PREFIX = "dicom:"
 
 _AS_IT_STANDS = ("Manufacturer", "ManufacturerModelName")
 _ONE_IMAGE = (".png", ".jpg", ".jpeg", ".bmp")  # need no look before they are opened
+UNREADABLE = "unreadable: "
 IDS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -121,7 +122,7 @@ def _frame(row: _Row, frame: str, found: _Listed, names: Pseudonyms) -> _Row:
         for name, value in (found.facts or {}).items()
     }
     if found.broken:  # each its own patient, until it is refused or left out
-        said = dict.fromkeys([PREFIX + name for name in IDS], f"unreadable: {row['image']}")
+        said = dict.fromkeys([PREFIX + name for name in IDS], UNREADABLE + str(row["image"]))
     if said and not row["site"]:
         made["site"] = " ".join(said.get(PREFIX + name, "") for name in _AS_IT_STANDS).strip()
     return {**row, **said, **made}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from raymed.config import DataConfig
-from raymed.data.frames import PREFIX
+from raymed.data.frames import PREFIX, UNREADABLE
 from raymed.data.keyed import values_of_samples
 from raymed.errors import InputError, some
 
@@ -21,11 +21,30 @@ def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
     if not source.known:
         return samples["whole" if "whole" in samples.columns else "sample_id"]
     if source.pattern is not None:
-        return pd.Series(patients_in_paths(samples["relative"], source.pattern), samples.index)
+        values = pd.Series(patients_in_paths(samples["relative"], source.pattern), samples.index)
+        _refuse_mixed(values, samples)
+        return values
     if source.dicom is not None:
         return _patients_in_headers(samples, source.dicom)
     assert source.column is not None
     return values_of_samples(samples, data.source, source.column, source.file, source.key)
+
+
+def _refuse_mixed(patients: pd.Series, samples: pd.DataFrame) -> None:
+    """Refuse a pattern that gives one patient the DICOM files of several; ids stay untold."""
+    header = PREFIX + "PatientID"
+    if header not in samples.columns:
+        return
+    named = samples[~samples[header].str.startswith(UNREADABLE) & (samples[header] != "")]
+    firsts = named.assign(patient=patients).drop_duplicates(["patient", header])
+    for patient, rows in firsts.groupby("patient"):
+        if len(rows) > 1:
+            raise InputError(
+                "data.patients.pattern",
+                f"takes files of {len(rows)} patients for one, {patient!r}, by their headers: "
+                f"{some(rows['sample_id'].tolist())}",
+                "divide them, or say {dicom: PatientID} or a table's column",
+            )
 
 
 def _patients_in_headers(samples: pd.DataFrame, attribute: str) -> pd.Series:

@@ -223,3 +223,13 @@ def test_the_manifest_keeps_how_deep_pixels_are_read(volumes, tmp_path: Path) ->
     manifest = read_manifest(volumes.data("labels.csv", intensity={"window": (40, 80)}))
     manifest.write(tmp_path / "m.parquet")
     assert type(manifest).read(tmp_path / "m.parquet").intensity == manifest.intensity
+
+
+def test_a_pattern_that_takes_two_patients_for_one_is_refused_without_their_ids(ward) -> None:
+    pattern = {"pattern": r"(case\d)"}  # both classes have a case0
+    with pytest.raises(InputError, match="takes files of 2 patients for one, 'case0'") as refusal:
+        list_samples(ward.data(patients=pattern))
+    assert "ill/case0/1.2.840.0, well/case0/1.2.840.0" in str(refusal.value)
+    assert "MRN" not in str(refusal.value)
+    apart = list_samples(ward.data(patients={"pattern": r"(\w+/case\d)"})).table
+    assert apart["patient"].nunique() == 4
