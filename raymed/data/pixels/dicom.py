@@ -6,6 +6,8 @@ Of the header only what pixels and grouping need is read; patients' names and da
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.pixels import get_decoder, iter_pixels
@@ -56,55 +58,67 @@ class DicomFile:
             raise InputError(
                 self._path, f"cannot be read as DICOM ({type(error).__name__})"
             ) from None
-        if header.get("Rows") is None:
-            kind = UID(str(header.get("SOPClassUID", ""))).name or "unknown"
-            fault = f"holds no pixel data (it is: {kind})" if is_marked else "is no DICOM image"
-            raise InputError(self._path, fault, "leave it out")
         return header
+
+    def _refuse_without_pixels(self) -> None:
+        if self._said("Rows") is not None:
+            return
+        kind = UID(str(self._said("SOPClassUID") or "")).name
+        if kind:
+            raise InputError(self._path, f"holds no pixel data (it is: {kind})", "leave it out")
+        raise InputError(self._path, "is no DICOM image", "leave it out")
 
     def frames(self, slices: Slices) -> tuple[str, ...]:
         """Number the frames."""
+        self._refuse_without_pixels()
         return numbered_frames(self._count)
 
     def facts(self) -> Mapping[str, str]:
         """Tell what `FACTS` names, as text, `""` where it is missing."""
-        return {name: str(self._header.get(name) or "").strip() for name in FACTS}
+        return {name: str(self._said(name) or "").strip() for name in FACTS}
 
     def read(self, frame: str, rule: Intensity) -> Frame:
         """Read a frame as a viewer shows it: its own window first, MONOCHROME1 inverted."""
-        header = self._header
+        header, number = self._header, int(frame or 0)
         place = f"{self._path}::{frame}" if frame else self._path
-        stored = self._stored(int(frame or 0))
+        stored = self._stored(number)
         try:
-            values, said = shown_values(header, stored, int(frame or 0), rule)
+            values, said = shown_values(header, stored, number, rule)
+            padding, spacing = header.get("PixelPaddingValue"), spacing_of(header, number)
+            is_inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
         except Exception as error:  # as above
-            fault = f"its look-up tables cannot be applied ({type(error).__name__})"
+            fault = f"what its header says of pixels cannot be applied ({type(error).__name__})"
             raise InputError(place, fault) from None
-        padding = header.get("PixelPaddingValue")
         known = values if padding is None else values[stored != padding]
-        return Frame.of_pixels(
-            eight_bits(
-                values,
-                place,
-                rule if values.ndim == 2 else AS_FILES_SAY,
-                said,
-                inverted=header.get("PhotometricInterpretation") == "MONOCHROME1",
-                population=known if known.size else values,
-            ),
-            spacing_of(header, int(frame or 0)),
-        )
+        population = known if known.size else values
+        rule = rule if values.ndim == 2 else AS_FILES_SAY
+        pixels = eight_bits(values, place, rule, said, inverted=is_inverted, population=population)
+        return Frame.of_pixels(pixels, spacing)
 
     def close(self) -> None:
         """Do nothing: no file is held."""
 
+    def _said(self, name: str) -> Any:
+        """Give what the header says, None where it says nothing; values are parsed here."""
+        header = self._header
+        try:
+            return header.get(name)
+        except Exception as error:  # as above
+            fault = f"its {name} cannot be read ({type(error).__name__})"
+            raise InputError(self._path, fault) from None
+
     @property
     def _count(self) -> int:
         try:
-            return max(1, int(self._header.get("NumberOfFrames") or 1))
+            count = max(1, int(self._said("NumberOfFrames") or 1))
         except (TypeError, ValueError):
             raise InputError(self._path, "its NumberOfFrames is no number") from None
+        if count > Path(self._path).stat().st_size:
+            raise InputError(self._path, f"its {count} frames are more than it has bytes")
+        return count
 
     def _stored(self, frame: int) -> Values:
+        self._refuse_without_pixels()
         if frame >= self._count:
             raise InputError(f"{self._path}::{frame}", f"it holds {self._count} frames only")
         remedy = self._refuse_missing_codec()

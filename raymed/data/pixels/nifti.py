@@ -24,6 +24,9 @@ AXES = ("sagittal", "coronal", "axial")
 LARGEST = 2**31
 """Bytes that a compressed volume may have unpacked: slices cannot be read out of it singly."""
 
+LONGEST = 2**16
+"""Voxels along an axis; what says that it has more is broken."""
+
 _POPULATION = 250_000  # voxels, about, that percentiles of a volume rest on
 
 
@@ -87,6 +90,8 @@ class NiftiFile:
             remedy = "split it: nibabel.four_to_three(image)" if len(shape) > 3 else ""
             fault = f"is {form}, {len(shape)}-D, not one volume"
             raise InputError(self._path, fault, remedy)
+        if max(shape) > LONGEST:
+            raise InputError(self._path, f"is {max(shape)} voxels long: its header is broken")
         return shape[0], shape[1], shape[2]
 
     @cached_property

@@ -6,6 +6,7 @@ Where a picture is transparent, it lies on black.
 
 import hashlib
 import io
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +23,10 @@ from raymed.errors import InputError
 _PLAIN = frozenset({"1", "L", "LA", "RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
 _DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 _SEVERAL = frozenset({"TIFF", "GIF", "WEBP"})  # a PNG's or JPEG's further images are previews
-_BROKEN = (EOFError, OSError, SyntaxError, TypeError, ValueError, UserWarning)
+_BROKEN = (
+    *(ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError),
+    *(TypeError, UserWarning, ValueError, struct.error),
+)
 _BITS, _PHOTOMETRIC, _SUBFILE = 258, 262, 254  # tags of TIFF
 _WHITE_IS_ZERO = 0
 
@@ -142,7 +146,7 @@ class PictureFile:
             if image.format == "PNG":
                 return np.asarray(imagecodecs.png_decode(file.read()))
             return np.asarray(imagecodecs.tiff_decode(file.read(), index=image.tell()))
-        except (RuntimeError, ValueError) as error:
+        except _BROKEN as error:
             raise self._broken(error) from None
 
     def _to_eight_bits(

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
-from raymed.data.pixels import join_reference, kind_of_file, split_reference
+from raymed.config import AS_FILES_SAY, Slices
+from raymed.data.pixels import join_reference, kind_of_file, open_file, split_reference
 from raymed.data.pixels.contract import numbered_frames
+from raymed.errors import InputError
 from tests.data.pixels.scans import write_dicom, write_nifti
 
 
@@ -53,3 +56,35 @@ def test_readers_are_loaded_when_they_are_needed(tmp_path: Path) -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "a.nii", "a.nii.gz", "a.tif", "a.png", "stained.tif"])
+def test_a_damaged_file_is_a_fault_or_an_image_and_never_a_crash(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(len(name))
+    path, pixels = tmp_path / name, rng.integers(0, 4096, (8, 8), dtype=np.uint16)
+    if name.endswith("dcm"):
+        write_dicom(path, pixels, WindowCenter=5, WindowWidth=9)
+    elif "nii" in name:
+        write_nifti(path, rng.integers(0, 4096, (8, 8, 8)).astype(np.int16))
+    elif name == "stained.tif":
+        path.write_bytes(imagecodecs.tiff_encode(np.stack([pixels] * 3, axis=-1)))
+    else:
+        Image.fromarray(pixels).save(path)
+    whole, places = path.read_bytes(), []
+    for number in range(60):
+        damaged = bytearray(whole)
+        if number % 3:
+            for place in rng.integers(0, min(len(whole), 900), number % 5 + 1):
+                damaged[place] = rng.integers(0, 256)
+        else:
+            del damaged[rng.integers(0, len(whole)) :]
+        path.write_bytes(damaged)
+        try:
+            file = open_file(str(path))
+            frames = file.frames(Slices())
+            file.facts()
+            assert file.read(frames[-1], AS_FILES_SAY).image.size > (0, 0)
+        except InputError as fault:
+            places.append(fault.place)
+    assert all(place.startswith(str(path)) for place in places)
+    assert places

@@ -12,7 +12,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
 
-from raymed.config import Intensity
+from raymed.config import Intensity, Slices
 from raymed.data.images import inspect_images
 from raymed.data.pixels import open_file
 from raymed.errors import InputError
@@ -187,6 +187,12 @@ def test_a_missing_codec_names_the_package_that_brings_it() -> None:
     assert "pip install 'raymed[dicom]', which brings pylibjpeg and python-gdcm" in told.stdout
 
 
+def test_more_frames_than_a_file_can_hold_are_refused(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "ct.dcm", STEPS, NumberOfFrames=2_000_000_000)
+    with pytest.raises(InputError, match="2000000000 frames are more than it has bytes"):
+        open_file(str(path)).frames(Slices())
+
+
 def test_a_frame_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "ct.dcm", STEPS)
     (found,) = inspect_images([f"{path}::1"])
@@ -230,7 +236,7 @@ def test_only_the_frames_asked_for_are_read_of_a_large_file(tmp_path: Path, show
 def test_opening_a_text_as_dicom_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_text("no image")
     with pytest.raises(InputError, match="is no DICOM image"):
-        open_file(str(tmp_path / "a.dcm")).facts()
+        open_file(str(tmp_path / "a.dcm")).frames(Slices())
 
 
 @pytest.mark.parametrize(
