@@ -182,7 +182,7 @@ def predict(
     run: Run,
     images: Annotated[
         Path,
-        typer.Argument(help="folder, image, or CSV/Parquet with a column image"),
+        typer.Argument(help="folder, image, or table with a column image"),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help=".parquet or .csv")],
     patient_column: Annotated[
@@ -203,7 +203,8 @@ def predict(
     with _loading(f"predicting {len(found.images)} images"):
         table = predictor.predict(found)
     write_predictions(table, output)
-    typer.echo(f"{output}: {len(found.images)} images, {len(table) - len(found.images)} patients")
+    count = int((table["level"] == "image").sum())  # frames of one file count singly
+    typer.echo(f"{output}: {count} images, {len(table) - count} patients")
 
 
 @app.command()
@@ -211,7 +212,7 @@ def evaluate(
     run: Run,
     source: Annotated[
         Path,
-        typer.Argument(help="class folders, CSV/Parquet manifest or npz", show_default=False),
+        typer.Argument(help="class folders, manifest or npz", show_default=False),
     ],
     overrides: Annotated[
         list[str] | None,

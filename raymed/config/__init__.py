@@ -1,7 +1,16 @@
 """The configuration: one YAML file, one frozen `Experiment`."""
 
 from raymed.config.compare import Compare, Technique, Transformer
-from raymed.config.data import Binary, DataConfig, Folds, Patients, TestShare
+from raymed.config.data import (
+    AS_FILES_SAY,
+    Binary,
+    DataConfig,
+    Folds,
+    Intensity,
+    Patients,
+    Slices,
+    TestShare,
+)
 from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
 from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
@@ -23,6 +32,7 @@ from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
 
 __all__ = [
+    "AS_FILES_SAY",
     "HYBRID",
     "SCHEMA_VERSION",
     "Augmentation",
@@ -36,6 +46,7 @@ __all__ = [
     "Experiment",
     "Folds",
     "Hybrid",
+    "Intensity",
     "LeftOut",
     "Optimizer",
     "Patients",
@@ -44,6 +55,7 @@ __all__ = [
     "Recipe",
     "Sam",
     "Search",
+    "Slices",
     "Subgroup",
     "Technique",
     "TestShare",

@@ -7,6 +7,7 @@ from raymed.config import DataConfig
 from raymed.data.classes import named_labels, refuse_strangers
 from raymed.data.manifest import Listing, Manifest, numbered, read_samples
 from raymed.data.patients import find_patients
+from raymed.data.pseudonyms import key_names
 from raymed.errors import InputError, some
 
 
@@ -23,7 +24,8 @@ def list_external(data: DataConfig) -> Listing:
     refuse_strangers(labels, data.classes, str(data.source))
     samples = numbered(samples, labels, data.classes)
     samples = samples.assign(patient=find_patients(samples, data), split="test")
-    return Listing(samples, data.classes, data.patients.known)
+    skip = data.on_error == "skip"
+    return Listing(samples, data.classes, data.patients.known, data.intensity, skip)
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class Overlap:
 
     `trained` and `tested` are the patients that stand in training and in the run's own test split,
     `images` the samples whose image is, byte for byte, one that was trained on. `unknown` says
-    whose patients are not declared, so that shared ones could not be looked for.
+    whose patients are not declared, so that shared ones could not be looked for; nor could they
+    where pseudonyms are `strange`: made with different keys.
     """
 
     trained: tuple[str, ...]
     tested: tuple[str, ...]
     images: tuple[str, ...]
     unknown: tuple[str, ...]
+    strange: bool = False
 
     @classmethod
     def of(cls, external: Manifest, run: Manifest) -> Self:
@@ -46,6 +50,7 @@ class Overlap:
         sides = {"the external test set": external, "the run": run}
         unknown = tuple(who for who, side in sides.items() if not side.patients_declared)
         trained_on = run.table[~run.is_test]
+        strange = key_names(external.patients) != key_names(run.patients)
         own = set() if unknown else set(external.patients)
         copies = external.table["checksum"].isin(set(trained_on["checksum"]))
         return cls(
@@ -53,6 +58,7 @@ class Overlap:
             tuple(sorted(own & set(run.patients[run.is_test]))),
             tuple(external.table["sample_id"][copies]),
             unknown,
+            strange and not unknown,
         )
 
     @property
@@ -73,7 +79,12 @@ class Overlap:
         of_whom = " and of ".join(self.unknown)
         unknown = f"Patients of {of_whom} are not declared: shared ones were not looked for."
         shared = [f"Not independent: it shares {clause}." for clause in self.shared]
-        return (*shared, *([unknown] if self.unknown else []))
+        strange = (
+            "Patients are pseudonyms, not made with one key: shared ones were not looked for. "
+            "One data.patients.secret for both sets makes them comparable."
+        )
+        told = [unknown] if self.unknown else [strange] if self.strange else []
+        return (*shared, *told)
 
     def refuse(self, place: str) -> None:
         """Refuse a set that shares anything."""

@@ -34,7 +34,8 @@ def decode_images(manifest: Manifest, size: int, target: Path) -> Iterator[int]:
         shape = (len(manifest.table), *side)
         pixels = new_array(temporary, np.uint8, shape)
         references = manifest.table["image"].tolist()
-        for row, image in enumerate(load_images(references, size, manifest.channels)):
+        images = load_images(references, size, manifest.channels, manifest.intensity)
+        for row, image in enumerate(images):
             pixels[row] = image
             yield row + 1
         pixels.flush()

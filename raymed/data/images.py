@@ -1,23 +1,23 @@
 """Single images: opening, checking, bringing to a size."""
 
-import hashlib
-import io
-import zipfile
-import zlib
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from raymed.config import AS_FILES_SAY, Intensity
+from raymed.data.pixels import Frame, ImageFile, open_file, split_reference
+from raymed.data.pixels.pictures import on_black
 from raymed.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
-_GREY, _COLOUR = frozenset({"1", "L", "LA"}), frozenset({"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
+_PART = 512
 
 
 @dataclass(frozen=True)
@@ -29,108 +29,83 @@ class Inspection:
     fault: InputError | None = None
 
 
-def inspect_images(references: Sequence[str]) -> Iterator[Inspection]:
+def inspect_images(
+    references: Sequence[str], rule: Intensity = AS_FILES_SAY
+) -> Iterator[Inspection]:
     """Open every image, in order; a fault is told, not raised, so that all can be named."""
-    yield from _in_threads(_inspect, references)
+
+    def inspect(image: "_Image") -> Inspection:
+        try:
+            frame = image.read(rule)
+        except InputError as error:
+            return Inspection(fault=error)
+        return Inspection(frame.identity, frame.channels)
+
+    yield from _in_threads(inspect, references)
 
 
-def load_images(references: Sequence[str], size: int, channels: int) -> Iterator[Pixels]:
+def load_images(
+    references: Sequence[str], size: int, channels: int, rule: Intensity = AS_FILES_SAY
+) -> Iterator[Pixels]:
     """Decode images one by one as uint8 [size, size] (1 channel) or [size, size, 3].
 
     The picture keeps its proportions: it is scaled to fit, centred, and padded with black.
     """
-    yield from _in_threads(lambda item: prepare(_open(*item), size, channels), references)
+    yield from _in_threads(lambda item: prepare(item.read(rule).image, size, channels), references)
 
 
 def prepare(image: Image.Image, size: int, channels: int) -> Pixels:
     """Bring an opened image to its number of channels and its size."""
-    if "transparency" in image.info:
-        image = image.convert("RGBA")  # PIL warns where a palette's transparency is dropped at once
-    upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+    upright = on_black(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
     if upright.size != (size, size):
         upright = ImageOps.pad(upright, (size, size), method=Image.Resampling.BICUBIC)
     return np.asarray(upright)
 
 
-Content = tuple[str, Pixels | None]
+class _Shared:
+    """A file that several images lie in: opened for the first, let go after the last."""
+
+    def __init__(self, path: str, uses: int) -> None:
+        self._path, self._left = path, uses
+        self._lock = threading.Lock()
+        self._file: ImageFile | None = None
+
+    def read(self, frame: str, rule: Intensity) -> Frame:
+        with self._lock:
+            if self._file is None:
+                self._file = open_file(self._path)
+            file = self._file
+        return file.read(frame, rule)
+
+    def done(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0 and self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+@dataclass(frozen=True)
+class _Image:
+    file: _Shared
+    frame: str
+
+    def read(self, rule: Intensity) -> Frame:
+        """Read it, once."""
+        try:
+            return self.file.read(self.frame, rule)
+        finally:
+            self.file.done()
+
+
 Result = TypeVar("Result")
 
 
-def _in_threads(work: Callable[[Content], Result], references: Sequence[str]) -> Iterator[Result]:
+def _in_threads(work: Callable[[_Image], Result], references: Sequence[str]) -> Iterator[Result]:
     """Work on images in two threads, in order, a part at a time so that little is held."""
     with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(references), 512):
-            yield from pool.map(work, _with_arrays(references[start : start + 512]))
-
-
-def _with_arrays(references: Sequence[str]) -> list[Content]:
-    """Pair each reference with its pixels where it points into an npz, read once a file."""
-    arrays: dict[str, Pixels] = {}
-    items: list[Content] = []
-    for reference in references:
-        file, inside, place = reference.partition(".npz::")
-        if not inside:
-            items.append((reference, None))
-            continue
-        name, _, row = place.partition("/")
-        key = f"{file}.npz::{name}"
-        if key not in arrays:
-            arrays[key] = _npz_array(Path(f"{file}.npz"), name)
-        items.append((reference, arrays[key][int(row)]))
-    return items
-
-
-def _npz_array(path: Path, name: str) -> Pixels:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            pixels: Pixels = arrays[name]
-            return pixels
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(str(path), f"cannot be read as npz ({error})") from None
-
-
-def _open(reference: str, pixels: Pixels | None) -> Image.Image:
-    if pixels is not None:
-        return Image.fromarray(pixels)
-    return _decode(_read(reference), reference)
-
-
-def _read(reference: str) -> bytes:
-    try:
-        return Path(reference).read_bytes()
-    except FileNotFoundError:
-        raise InputError(reference, "no such image") from None
-    except OSError as error:
-        raise InputError(reference, f"cannot be read ({error.strerror or error})") from None
-
-
-def _decode(content: bytes, place: str) -> Image.Image:
-    if not content:
-        raise InputError(place, "the file is empty (0 bytes)")
-    try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        kind = "no image that can be read" if "cannot identify" in str(error) else str(error)
-        raise InputError(place, kind) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(place, f"broken or truncated ({error})") from None
-    if image.mode not in _GREY | _COLOUR:
-        raise InputError(
-            place, f"has pixels of mode {image.mode}, more than 8 bits", "convert it to 8 bits"
-        )
-    return image
-
-
-def _inspect(item: Content) -> Inspection:
-    reference, pixels = item
-    if pixels is not None:
-        shape = np.asarray(pixels.shape, dtype=np.int64).tobytes()
-        sum_ = hashlib.sha256(shape + pixels.tobytes()).hexdigest()
-        return Inspection(sum_, 3 if pixels.ndim == 3 else 1)
-    try:
-        content = _read(reference)
-        image = _decode(content, reference)
-    except InputError as error:
-        return Inspection(fault=error)
-    return Inspection(hashlib.sha256(content).hexdigest(), 1 if image.mode in _GREY else 3)
+        for start in range(0, len(references), _PART):
+            named = [split_reference(each) for each in references[start : start + _PART]]
+            uses = Counter(path for path, _ in named)
+            files = {path: _Shared(path, count) for path, count in uses.items()}
+            yield from pool.map(work, [_Image(files[path], frame) for path, frame in named])

@@ -6,18 +6,38 @@ import pandas as pd
 
 from raymed.errors import InputError, did_you_mean, some
 
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".pq")
+
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet table with every value as text."""
+    """Read a table with every value as text.
+
+    A CSV may be separated by commas, semicolons or tabs: whichever its first line has, in this
+    order. Of an Excel file the first sheet counts.
+    """
     if not path.is_file():
-        raise InputError(str(path), "no such file", "give a CSV or Parquet table")
+        raise InputError(str(path), "no such file", f"give a table: {some(TABLE_SUFFIXES, 9)}")
+    kind = path.suffix.lower()
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if kind in (".parquet", ".pq"):
             table = pd.read_parquet(path)
             return table.astype(dict.fromkeys(table.columns, "object")).map(_text)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except Exception as error:  # pandas and pyarrow raise a dozen kinds
+        if kind == ".xlsx":
+            return pd.read_excel(path, dtype=str, keep_default_na=False)
+        separator = "\t" if kind == ".tsv" else _separator(path)
+        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    except UnicodeDecodeError:
+        raise InputError(
+            str(path), "cannot be read as a table (it is not UTF-8)", "save it as CSV UTF-8"
+        ) from None
+    except Exception as error:  # pandas, pyarrow and openpyxl raise a dozen kinds
         raise InputError(str(path), f"cannot be read as a table ({error})") from None
+
+
+def _separator(path: Path) -> str:
+    with path.open(encoding="utf-8-sig") as file:
+        names = file.readline()
+    return next((mark for mark in ",;\t" if mark in names), ",")
 
 
 def _text(value: object) -> str:
@@ -69,7 +89,7 @@ def where_known(samples: pd.DataFrame, file: Path, column: str, key: str | None)
     finds = []
     for name in keys:
         lookup = dict(zip(column_of(table, name, str(file)), values, strict=True))
-        finds += [(samples[way].map(lookup), name) for way in ("patient", "relative", "sample_id")]
+        finds += [(samples[way].map(lookup), name) for way in ("patient", *_ways(samples))]
     found, chosen = max(finds, key=lambda find: find[0].notna().sum())
     if found.isna().all():
         raise InputError(
@@ -81,6 +101,11 @@ def where_known(samples: pd.DataFrame, file: Path, column: str, key: str | None)
     return found.fillna("").astype(str)
 
 
+def _ways(samples: pd.DataFrame) -> list[str]:
+    """List the columns that another table may name samples by."""
+    return [name for name in ("relative", "sample_id", "whole") if name in samples.columns]
+
+
 def _looked_up(samples: pd.DataFrame, path: Path, column: str, key: str | None) -> pd.Series:
     table = read_table(path)
     values = column_of(table, column, str(path))
@@ -88,7 +113,7 @@ def _looked_up(samples: pd.DataFrame, path: Path, column: str, key: str | None) 
     missing = samples["sample_id"].tolist()
     for name in keys:
         names = column_of(table, name, str(path))
-        for samples_key in ("relative", "sample_id"):
+        for samples_key in _ways(samples):
             lookup = dict(zip(names, values, strict=True))
             found = samples[samples_key].map(lookup)
             absent = samples["sample_id"][found.isna()].tolist()

@@ -12,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raymed.config import DataConfig, Subgroup
+from raymed.config import AS_FILES_SAY, DataConfig, Intensity, Subgroup
 from raymed.data.classes import check_positive, class_order, named_labels
 from raymed.data.groups import PREFIX, Groups, carry_groups, group_samples
 from raymed.data.images import Inspection, inspect_images
 from raymed.data.keyed import values_of_samples
 from raymed.data.patients import find_patients
+from raymed.data.pixels.opening import MISSING
 from raymed.data.readers import read_source
 from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
@@ -31,13 +32,15 @@ class Manifest:
 
     `table` has the columns sample_id, image, label (index into `classes`), patient, site
     (`""` where unknown), split (`train` or `test`), checksum (SHA-256 of the image), and one for
-    each subgroup, which no hash knows of.
+    each subgroup, which no hash knows of. `intensity` says how deep pixels are read; the checksums
+    of those are of the pixels as read.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     patients_declared: bool
     channels: int
+    intensity: Intensity = AS_FILES_SAY
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -75,6 +78,7 @@ class Manifest:
             "classes": "\x1f".join(self.classes),
             "patients_declared": str(int(self.patients_declared)),
             "channels": str(self.channels),
+            "intensity": self.intensity.model_dump_json(),
             "content": self.content,
         }
         table = pa.Table.from_pandas(self.table, preserve_index=False)
@@ -91,16 +95,19 @@ class Manifest:
             classes=tuple(facts["classes"].split("\x1f")),
             patients_declared=facts["patients_declared"] == "1",
             channels=int(facts["channels"]),
+            intensity=Intensity.model_validate_json(facts.get("intensity", "{}")),
         )
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Samples as listed, before any image was opened."""
+    """Samples as listed, before any pixel was read."""
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     patients_declared: bool
+    intensity: Intensity = AS_FILES_SAY
+    skip: bool = False
 
     @property
     def images(self) -> list[str]:
@@ -108,21 +115,48 @@ class Listing:
         return list(self.table["image"])
 
     def inspected(self, inspections: Sequence[Inspection]) -> Manifest:
-        """Complete the listing by what opening each image told; raise if any has a fault."""
-        faults = [found.fault for found in inspections if found.fault is not None]
-        if faults:
-            first = "; ".join(f"{fault.place}: {fault.fault}" for fault in faults[:5])
-            more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-            raise InputError(
-                f"{len(faults)} of {len(inspections)} images",
-                f"cannot be used: {first}{more}",
-                "repair or remove them",
-            )
+        """Complete the listing by what opening each image told.
+
+        Raises `InputError` if any has a fault; with `skip` those are left out, and it is raised
+        where that leaves a class without a sample.
+        """
+        refusal = self.refusal(inspections)
+        if refusal is not None and not self.skip:
+            raise refusal
+        usable = [found.fault is None for found in inspections]
         table = self.table.assign(checksum=[found.checksum for found in inspections])
+        table = table[usable].reset_index(drop=True)
+        lost = sorted(set(self.table["label"]) - set(table["label"]))
+        if refusal is not None and lost:
+            names = some([self.classes[label] for label in lost])
+            fault = f"no usable image of class {names} is left: {refusal.fault}"
+            raise InputError(refusal.place, fault, refusal.remedy)
         columns = [name for name in COLUMNS if name in table.columns]
         columns += [name for name in table.columns if name.startswith(PREFIX)]
         channels = max(found.channels for found in inspections)
-        return Manifest(table[columns], self.classes, self.patients_declared, channels)
+        return Manifest(
+            table[columns], self.classes, self.patients_declared, channels, self.intensity
+        )
+
+    def refusal(self, inspections: Sequence[Inspection]) -> InputError | None:
+        """Name the images that cannot be used, if there are any."""
+        return refuse_images([found.fault for found in inspections])
+
+
+def refuse_images(faults: Sequence[InputError | None]) -> InputError | None:
+    """Sum up what is wrong with images, one entry an image; None where nothing is."""
+    found = [fault for fault in faults if fault is not None]
+    if not found:
+        return None
+    told = [
+        f"{each.place}: {each.fault}{f' ({each.remedy})' * bool(each.remedy)}" for each in found
+    ]
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    remedy = "repair or remove them, or leave them out: data.on_error=skip"
+    if any(each.fault == MISSING for each in found):
+        remedy += "; if they lie elsewhere now, data.root says below which folder"
+    place = f"{len(found)} of {len(faults)} images"
+    return InputError(place, f"cannot be used: {'; '.join(told[:5])}{more}", remedy)
 
 
 def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listing:
@@ -136,8 +170,8 @@ def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listin
         raise InputError(
             "data.patients",
             "is missing: without it one person's images can land in two folds",
-            "give {column: ..}, {file: .., column: ..} or {pattern: ..}; `none` if it is "
-            "truly unknown, every figure will then say that leakage was not excluded",
+            "give {column: ..}, {file: .., column: ..}, {pattern: ..} or {dicom: ..}; `none` if it "
+            "is truly unknown, every figure will then say that leakage was not excluded",
         )
     samples = read_samples(data)
     labels = named_labels(samples["label"], data.classes)
@@ -152,13 +186,13 @@ def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listin
         declared = values_of_samples(trained_on, data.source, folds.column, folds.file, folds.key)
         samples["declared_fold"] = declared.reindex(samples.index, fill_value="")
     _refuse_split_patients(samples)
-    return Listing(samples, classes, data.patients.known)
+    return Listing(samples, classes, data.patients.known, data.intensity, data.on_error == "skip")
 
 
 def read_manifest(data: DataConfig) -> Manifest:
     """List the samples and open every image once; raises `InputError` as both steps do."""
     listing = list_samples(data)
-    return listing.inspected(list(inspect_images(listing.images)))
+    return listing.inspected(list(inspect_images(listing.images, listing.intensity)))
 
 
 def read_samples(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from raymed.config import DataConfig
+from raymed.data.frames import PREFIX, UNREADABLE
 from raymed.data.keyed import values_of_samples
 from raymed.errors import InputError, some
 
@@ -13,16 +14,49 @@ from raymed.errors import InputError, some
 def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
     """Return each sample's patient as `data.patients` says; every sample must have one.
 
-    With `patients: none` a sample is its own patient.
+    With `patients: none` a sample is its own patient; frames of one file are of one patient.
     """
     source = data.patients
     assert source is not None
     if not source.known:
-        return samples["sample_id"]
+        return samples["whole" if "whole" in samples.columns else "sample_id"]
     if source.pattern is not None:
-        return pd.Series(patients_in_paths(samples["relative"], source.pattern), samples.index)
+        values = pd.Series(patients_in_paths(samples["relative"], source.pattern), samples.index)
+        _refuse_mixed(values, samples)
+        return values
+    if source.dicom is not None:
+        return _patients_in_headers(samples, source.dicom)
     assert source.column is not None
     return values_of_samples(samples, data.source, source.column, source.file, source.key)
+
+
+def _refuse_mixed(patients: pd.Series, samples: pd.DataFrame) -> None:
+    """Refuse a pattern that gives one patient the DICOM files of several; ids stay untold."""
+    header = PREFIX + "PatientID"
+    if header not in samples.columns:
+        return
+    named = samples[~samples[header].str.startswith(UNREADABLE) & (samples[header] != "")]
+    firsts = named.assign(patient=patients).drop_duplicates(["patient", header])
+    for patient, rows in firsts.groupby("patient"):
+        if len(rows) > 1:
+            raise InputError(
+                "data.patients.pattern",
+                f"takes files of {len(rows)} patients for one, {patient!r}, by their headers: "
+                f"{some(rows['sample_id'].tolist())}",
+                "divide them, or say {dicom: PatientID} or a table's column",
+            )
+
+
+def _patients_in_headers(samples: pd.DataFrame, attribute: str) -> pd.Series:
+    """Give the pseudonyms of what a DICOM attribute says; every sample must have it."""
+    place = f"data.patients.dicom: {attribute}"
+    if PREFIX + attribute not in samples.columns:
+        raise InputError(place, "no image is a DICOM file", "say where patients are otherwise")
+    values = samples[PREFIX + attribute]
+    missing = samples["sample_id"][values == ""].tolist()
+    if missing:
+        raise InputError(place, f"{len(missing)} images do not have it: {some(missing)}")
+    return values
 
 
 def patients_in_paths(paths: Iterable[str], pattern: str) -> list[str]:

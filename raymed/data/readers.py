@@ -1,5 +1,7 @@
 """The forms a labelled set comes in: class folders, a table, a MedMNIST-style npz.
 
+Images are of any kind that `raymed.data.pixels` opens.
+
 Each reader returns a table with sample_id, image, relative (the image's path as users write it),
 label (text), site, split (`train` or `test`), and the source's own columns beside them.
 """
@@ -12,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from raymed.config import DataConfig
-from raymed.data.keyed import column_of, read_table
+from raymed.data.finding import find_images
+from raymed.data.frames import PREFIX, split_into_frames
+from raymed.data.keyed import TABLE_SUFFIXES, column_of, read_table
+from raymed.data.moved import place_images
 from raymed.errors import InputError, some
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 _NPZ_FAULTS = (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 _SPLITS = {
     "train": "train",
@@ -32,7 +36,7 @@ def read_source(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:
     """Read whatever `data.source` is, by what lies there; an npz `to_train` on needs that part."""
     source = data.source
     if source.is_dir():
-        return _read_class_folders(source)
+        return split_into_frames(_read_class_folders(source), data)
     if not source.exists():
         raise InputError(
             "data.source",
@@ -41,23 +45,12 @@ def read_source(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:
         )
     if source.suffix.lower() == ".npz":
         return _read_npz(source, to_train)
-    if source.suffix.lower() in (".csv", ".parquet", ".pq"):
-        return _read_manifest_table(source, data)
+    if source.suffix.lower() in TABLE_SUFFIXES:
+        return split_into_frames(_read_manifest_table(source, data), data)
     raise InputError(
         "data.source",
         f"cannot tell what {source.name} is",
-        "give a folder of class folders, a .csv or .parquet manifest, or an .npz file",
-    )
-
-
-def find_images(folder: Path) -> list[Path]:
-    """List the images below a folder, hidden files left out, in a fixed order."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        f"give a folder of class folders, a manifest ({some(TABLE_SUFFIXES, 9)}) or an .npz file",
     )
 
 
@@ -100,7 +93,7 @@ def _read_manifest_table(source: Path, data: DataConfig) -> pd.DataFrame:
     if table.empty:
         raise InputError(str(source), "has no rows")
     relative = column_of(table, data.image_column, str(source)).astype(str)
-    paths = [str((source.parent / Path(path)).resolve()) for path in relative]
+    paths = place_images(relative, source, data.root)
     table["label"] = column_of(table, data.label_column, str(source)).astype(str)
     unlabelled = (np.flatnonzero(table["label"].str.strip() == "") + 2).tolist()
     if unlabelled:
@@ -115,8 +108,11 @@ def _read_manifest_table(source: Path, data: DataConfig) -> pd.DataFrame:
 
 
 def _optional_column(table: pd.DataFrame, name: str, usual: str, source: Path) -> pd.Series:
-    """Give a column, empty when absent; one that was named on purpose must be there."""
-    if name == usual and name not in table.columns:
+    """Give a column, empty when absent; one that was named on purpose must be there.
+
+    Those of DICOM headers are not there yet.
+    """
+    if name not in table.columns and (name == usual or name.startswith(PREFIX)):
         return pd.Series("", index=table.index)
     return column_of(table, name, str(source))
 

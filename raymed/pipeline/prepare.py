@@ -56,13 +56,19 @@ def prepare(
 
 
 def open_images(listing: Listing) -> Generator[Event, None, Manifest]:
-    """Open every listed image once; returns the manifest, or raises if any cannot be used."""
+    """Open every listed image once; returns the manifest, or raises if any cannot be used.
+
+    With `data.on_error: skip` those are left out, and named.
+    """
     inspections: list[Inspection] = []
-    for found in inspect_images(listing.images):
+    for found in inspect_images(listing.images, listing.intensity):
         inspections.append(found)
         if len(inspections) % 100 == 0 or len(inspections) == len(listing.images):
             yield Stage("opening every image", len(inspections), len(listing.images))
-    return listing.inspected(inspections)
+    manifest, refusal = listing.inspected(inspections), listing.refusal(inspections)
+    if refusal is not None:
+        yield Note(f"{refusal.place} are left out, for they {refusal.fault}", warning=True)
+    return manifest
 
 
 def freeze(

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from raymed.data.keyed import column_of, read_table
+from raymed.config import Slices
+from raymed.data.finding import IMAGE_SUFFIXES, find_images
+from raymed.data.frames import references_of
+from raymed.data.keyed import TABLE_SUFFIXES, column_of, read_table
+from raymed.data.moved import place_images
 from raymed.data.patients import patients_in_paths
-from raymed.data.readers import IMAGE_SUFFIXES, find_images
 from raymed.errors import InputError, some
 
 
@@ -22,7 +25,7 @@ class NewImages:
     def find(
         cls, source: Path, *, patient_column: str | None = None, pattern: str | None = None
     ) -> Self:
-        """List the images of a folder, a single file, or a CSV or Parquet with a column `image`.
+        """List the images of a folder, a single file, or a table with a column `image`.
 
         Patients come from `patient_column` of the table (or its column `patient` if there is
         one), or from the one group of a regular expression over the path.
@@ -30,10 +33,10 @@ class NewImages:
         if not source.exists():
             raise InputError(str(source), "no such file or folder", "give images to predict")
         patients = None
-        if source.suffix.lower() in (".csv", ".parquet", ".pq"):
+        if source.suffix.lower() in TABLE_SUFFIXES:
             table = read_table(source)
             relative = column_of(table, "image", str(source)).tolist()
-            images = [str((source.parent / name).resolve()) for name in relative]
+            images = place_images(relative, source, None)
             column = patient_column or ("patient" if "patient" in table.columns else None)
             if column is not None:
                 patients = tuple(column_of(table, column, str(source)))
@@ -43,11 +46,22 @@ class NewImages:
             images = [str(source)]
         if not images:
             raise InputError(
-                str(source), "holds no images", f"known suffixes: {some(sorted(IMAGE_SUFFIXES), 9)}"
+                str(source),
+                "holds no images",
+                f"known suffixes: {some(sorted(IMAGE_SUFFIXES), 20)}",
             )
         if pattern is not None:
             patients = tuple(patients_in_paths(images, pattern))
         return cls(tuple(images), patients)
+
+    def frames(self, slices: Slices) -> Self:
+        """Name every frame of files that hold several, each with the file's patient."""
+        named = references_of(list(self.images), slices)
+        images = tuple(frame for frames in named for frame in frames)
+        if self.patients is None:
+            return type(self)(images)
+        pairs = zip(named, self.patients, strict=True)
+        return type(self)(images, tuple(who for frames, who in pairs for _ in frames))
 
 
 def as_new_images(

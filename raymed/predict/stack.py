@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from raymed.config import Intensity
 from raymed.data import Manifest
 from raymed.data.arrays import new_array
 from raymed.data.images import inspect_images, load_images
+from raymed.data.manifest import refuse_images
 from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
-from raymed.errors import InputError, some
+from raymed.errors import InputError
 from raymed.files import whole_file
 from raymed.predict.member import member_recipe, predict_member, room_for_logits
 from raymed.predict.new_images import NewImages, as_new_images
@@ -42,7 +44,7 @@ class StackPredictor:
         and `disagreement` among the fold models of all members. A patient's are means over his
         images; his set is that of patients. Raises `InputError` for images that cannot be read.
         """
-        new = as_new_images(images, patients)
+        new = as_new_images(images, patients).frames(self.run.experiment().data.slices)
         found = self._predicted(new.images)
         rows = self._table("image", found, new.images, new.patients)
         if new.patients is None:
@@ -54,16 +56,11 @@ class StackPredictor:
         return pd.concat([rows, people], ignore_index=True)
 
     def _predicted(self, images: Sequence[str]) -> "_Predicted":
-        faults = [found.fault for found in inspect_images(images) if found.fault is not None]
-        if faults:
-            raise InputError(
-                f"{len(faults)} of {len(images)} images",
-                f"cannot be used: {some([f'{fault.place}: {fault.fault}' for fault in faults])}",
-                "repair or remove them",
-            )
+        manifest = Manifest.read(self.run.manifest_file)
+        refuse_unusable(images, manifest.intensity)
         with tempfile.TemporaryDirectory() as scratch:
             logits = [
-                self._member_logits(self.run.member(member), images, Path(scratch))
+                self._member_logits(self.run.member(member), images, manifest, Path(scratch))
                 for member in self.stack.members
             ]
         joined, learner = np.stack(logits, axis=2), self.stack.meta_learner
@@ -73,19 +70,14 @@ class StackPredictor:
         return _Predicted(found["image"], found["patient"], split_uncertainty(models, weights))
 
     def _member_logits(
-        self, member: MemberFolder, images: Sequence[str], scratch: Path
+        self, member: MemberFolder, images: Sequence[str], manifest: Manifest, scratch: Path
     ) -> npt.NDArray[np.float32]:
         """Return logits [folds, images, classes] of a member's fold models."""
-        pixels = _decoded(images, member_recipe(member).size, self.channels, scratch)
+        pixels = _decoded(images, member_recipe(member).size, manifest, scratch)
         logits = room_for_logits(self.stack, len(images))
         for _ in predict_member(member, pixels, logits, self.device):
             pass
         return logits
-
-    @property
-    def channels(self) -> int:
-        """How many channels the models were trained on, 1 or 3."""
-        return Manifest.read(self.run.manifest_file).channels
 
     def _table(
         self,
@@ -160,15 +152,23 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
             table.to_parquet(temporary, index=False)
 
 
+def refuse_unusable(images: Sequence[str], intensity: Intensity) -> None:
+    """Open every image; raise `InputError` that names those which cannot be used."""
+    refusal = refuse_images([found.fault for found in inspect_images(images, intensity)])
+    if refusal is not None:
+        raise InputError(refusal.place, refusal.fault, "repair or remove them")
+
+
 def _decoded(
-    images: Sequence[str], size: int, channels: int, scratch: Path
+    images: Sequence[str], size: int, manifest: Manifest, scratch: Path
 ) -> npt.NDArray[np.uint8]:
-    """Decode images to a memory-mapped array, once a size."""
+    """Decode images as those of a manifest were, to a memory-mapped array, once a size."""
     path = scratch / f"{size}.npy"
     if path.exists():
         return np.asarray(np.load(path, mmap_mode="r"))
+    channels = manifest.channels
     shape = (len(images), size, size) if channels == 1 else (len(images), size, size, 3)
     pixels = new_array(path, np.uint8, shape)
-    for row, image in enumerate(load_images(images, size, channels)):
+    for row, image in enumerate(load_images(images, size, channels, manifest.intensity)):
         pixels[row] = image
     return pixels

@@ -67,9 +67,14 @@ def preprocessing(material: Material) -> str:
     """Say how an image becomes an input."""
     sizes = sorted({recipe.size for recipe in material.experiment.recipes.values()})
     told = listed([str(size) for size in sizes])
+    rule = material.experiment.data.intensity
+    said = {"a window of centre and width": rule.window, "values from and to": rule.range}
+    said["percentiles"] = rule.percentiles
+    deep = [f"{way} {pair[0]:g} and {pair[1]:g}" for way, pair in said.items() if pair is not None]
+    clause = f"Values deeper than 8 bits were brought to 8 bits by {deep[0]}. " if deep else ""
     return (
-        "Images were scaled in their proportions (bicubic), padded with black to squares of "
-        f"{told} pixels a side, and normalised as each model's pretrained configuration says."
+        f"{clause}Images were scaled in their proportions (bicubic), padded with black to squares "
+        f"of {told} pixels a side, and normalised as each model's pretrained configuration says."
     )
 
 

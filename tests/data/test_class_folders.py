@@ -67,9 +67,9 @@ def test_a_source_that_is_not_there_is_refused(toy, name: str) -> None:
 
 
 def test_a_source_of_another_kind_is_refused(toy) -> None:
-    toy.text("scans.xlsx", "x")
-    with pytest.raises(InputError, match=r"cannot tell what scans\.xlsx is; give a folder"):
-        list_samples(toy.data("scans.xlsx"))
+    toy.text("scans.docx", "x")
+    with pytest.raises(InputError, match=r"cannot tell what scans\.docx is; give a folder"):
+        list_samples(toy.data("scans.docx"))
 
 
 def test_classes_are_in_natural_order(toy) -> None:

@@ -44,20 +44,26 @@ def test_a_grey_image_in_a_colour_set_has_three_equal_channels() -> None:
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparency_is_left_out(mode: str) -> None:
+def test_what_is_transparent_lies_on_black(mode: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (16, 16), dtype=np.uint8)
     image = Image.fromarray(noise).convert(mode)
-    image.putalpha(Image.new("L", (16, 16), 10))
+    alpha = Image.new("L", (16, 16), 255)
+    alpha.paste(0, (0, 0, 8, 16))
+    alpha.paste(51, (8, 0, 12, 16))  # a fifth
+    image.putalpha(alpha)
     channels = 1 if mode == "LA" else 3
-    assert np.array_equal(prepare(image, 16, channels).reshape(16, 16, -1)[..., 0], noise)
+    shown = prepare(image, 16, channels).reshape(16, 16, -1)[..., 0]
+    assert np.array_equal(shown[:, 12:], noise[:, 12:])
+    assert np.abs(shown[:, 8:12] - noise[:, 8:12] / 5).max() <= 1
+    assert not shown[:, :8].any()
 
 
-def test_a_palette_with_transparency_loads_without_a_warning(toy) -> None:
+def test_a_palette_with_transparency_lies_on_black_without_a_warning(toy) -> None:
     plain = Image.open(toy.image("plain.png", "P"))
     path = toy.root / "clear.png"
-    plain.save(path, transparency=bytes(range(256)))
+    plain.save(path, transparency=bytes([0] * 256))
     (pixels,) = load_images([str(path)], 6, 3)
-    assert np.array_equal(pixels, np.asarray(plain.convert("RGB")))
+    assert not pixels.any()
 
 
 def test_images_load_in_order(toy) -> None:

@@ -128,3 +128,48 @@ def test_a_table_without_rows_is_refused(toy) -> None:
     toy.text("t.csv", "image,label\n")
     with pytest.raises(InputError, match="has no rows"):
         list_samples(toy.data("t.csv"))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_csv_may_have_semicolons_or_tabs(toy, table, separator: str, mark: str) -> None:
+    toy.text("t.csv", mark + table.to_csv(index=False, sep=separator))
+    toy.text("plain.csv", table.to_csv(index=False))
+    first, second = (read_manifest(toy.data(name)) for name in ("t.csv", "plain.csv"))
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
+def test_a_semicolon_inside_a_column_of_a_csv_with_commas_stays(toy, table) -> None:
+    table.assign(who="a;b", split="").to_csv(toy.root / "t.csv", index=False)
+    found = list_samples(toy.data("t.csv", patients={"column": "who"})).table
+    assert set(found["patient"]) == {"a;b"}
+
+
+def test_tsv_and_excel_say_the_same(toy, table) -> None:
+    table = table.assign(who=["01", "02", "03", "03"], split="")
+    table.to_csv(toy.root / "t.tsv", index=False, sep="\t")
+    table.to_excel(toy.root / "t.xlsx", index=False)
+    first, second = (
+        read_manifest(toy.data(f"t.{kind}", patients={"column": "who"})) for kind in ("tsv", "xlsx")
+    )
+    pd.testing.assert_frame_equal(first.table, second.table)
+    assert first.patients.tolist() == ["01", "02", "03", "03"]
+
+
+def test_numbers_in_excel_are_read_as_they_look(toy, table) -> None:
+    table.assign(label=[0, 1, 0, 1], split="").to_excel(toy.root / "t.xlsx", index=False)
+    listing = list_samples(toy.data("t.xlsx", patients={"column": "who"}))
+    assert listing.classes == ("0", "1")
+    assert listing.table["patient"].tolist() == ["1", "2", "3", "3"]
+
+
+def test_a_table_in_another_encoding_says_what_to_do(toy) -> None:
+    (toy.root / "t.csv").write_bytes("image,label\na.png,größer\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"it is not UTF-8.*save it as CSV UTF-8"):
+        list_samples(toy.data("t.csv"))
+
+
+def test_ids_with_spaces_are_ids(toy, table) -> None:
+    table.assign(sample_id=["a 1", "a 2", "b 1", "b 2"]).to_csv(toy.root / "t.csv", index=False)
+    found = list_samples(toy.data("t.csv")).table
+    assert found["sample_id"].tolist() == ["a 1", "a 2", "b 1", "b 2"]

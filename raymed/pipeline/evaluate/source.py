@@ -10,8 +10,15 @@ from raymed.errors import InputError, did_you_mean, some
 from raymed.files import complete, mark_complete, write_json
 from raymed.runs import RunFolder
 
-KEPT = ("patients", "ordinal", "binary", "image_column", "label_column")
-CHANGEABLE = ("data.patients", "data.image_column", "data.label_column", "data.site_column")
+KEPT = ("patients", "ordinal", "binary", "image_column", "label_column", "intensity", "slices")
+CHANGEABLE = (
+    "data.patients",
+    "data.image_column",
+    "data.label_column",
+    "data.site_column",
+    "data.root",
+    "data.on_error",
+)
 
 
 def external_experiment(
@@ -20,7 +27,7 @@ def external_experiment(
     """Give a run's experiment over another source, read as its own was but for `overrides`.
 
     Classes are the run's. Raises `InputError` for overrides of anything but where patients, images,
-    labels and sites are read.
+    labels and sites are read, and what unusable images do.
     """
     for override in overrides:
         key = override.partition("=")[0].strip()

@@ -157,7 +157,7 @@ def _existing(source: Path | str) -> Path:
         raise InputError(
             str(source),
             "no such file or folder",
-            "give class folders, a CSV or Parquet manifest, or an npz",
+            "give class folders, a manifest or an npz",
         )
     return path
 

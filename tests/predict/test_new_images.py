@@ -1,0 +1,50 @@
+"""What is to be predicted is listed as samples are."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from raymed.config import Slices
+from raymed.predict import NewImages
+from tests.data.pixels.scans import write_dicom, write_nifti
+
+
+def test_files_of_every_kind_are_listed_frame_by_frame(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    write_dicom(tmp_path / "b.dcm", np.zeros((2, 4, 4), np.uint16))
+    write_nifti(tmp_path / "c.nii", np.zeros((4, 4, 9), np.int16))
+
+    found = NewImages.find(tmp_path).frames(Slices(between=(0.5, 0.8)))
+
+    names = [Path(image).name if "::" not in image else image for image in found.images]
+    assert names == [
+        "a.png",
+        f"{tmp_path}/b.dcm::0",
+        f"{tmp_path}/b.dcm::1",
+        *(f"{tmp_path}/c.nii::axial/{number}" for number in (4, 5, 6)),
+    ]
+
+
+def test_every_frame_is_of_its_files_patient(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write_dicom(tmp_path / f"{name}.dcm", np.zeros((2, 4, 4), np.uint16))
+
+    found = NewImages.find(tmp_path, pattern=r"(p\d)\.dcm").frames(Slices())
+
+    assert found.patients == ("p1", "p1", "p2", "p2")
+
+
+def test_a_semicolon_table_names_what_to_predict(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("\ufeffimage;patient\na.png;P 7\n")
+
+    found = NewImages.find(tmp_path / "t.csv")
+
+    assert (found.images, found.patients) == ((str(tmp_path / "a.png"),), ("P 7",))
+
+
+def test_an_unreadable_file_stays_listed_so_that_it_is_named_later(tmp_path: Path) -> None:
+    (tmp_path / "x.dcm").write_text("no image")
+
+    assert NewImages.find(tmp_path).frames(Slices()).images == (str(tmp_path / "x.dcm"),)
