@@ -195,6 +195,8 @@ class RunFolder:
         before = self.experiment()
         for key in ("name", "seed", "data"):
             was, is_ = getattr(before, key), getattr(experiment, key)
+            if key == "data":  # what is acknowledged changes no sample
+                was = was.model_copy(update={"acknowledge": is_.acknowledge})
             if was != is_:
                 raise InputError(
                     str(self.path),

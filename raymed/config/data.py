@@ -11,6 +11,9 @@ class Patients(Strict):
     """Where a sample's patient is read: a column, another table, a path pattern, or nowhere."""
 
     known: bool = Field(True, description="false: `patients: none`, leakage is not excluded")
+    recovered: bool = Field(
+        False, description="`patients: recovered`: the groups that the audit finds from pixels"
+    )
     column: str | None = None
     file: RelativePath | None = None
     key: str | None = Field(None, description="column of `file` that names the sample")
@@ -23,15 +26,19 @@ class Patients(Strict):
         ways = [way for way in ("column", "pattern") if getattr(self, way) is not None]
         if len(ways) != int(self.known):
             raise ValueError(
-                "say where patients are read in one way: none, {column: ..}, "
+                "say where patients are read in one way: none, recovered, {column: ..}, "
                 "{file: .., column: ..} or {pattern: ..}"
             )
+        if self.recovered and self.known:
+            raise ValueError("write `patients: recovered` and nothing else")
         if self.file is not None and self.column is None:
             raise ValueError("a file needs the column that holds the patient")
         return self
 
 
 def _read_patients(value: Any) -> Any:
+    if value == "recovered":
+        return {"known": False, "recovered": True}
     return {"known": False} if value == "none" else value
 
 
@@ -72,6 +79,16 @@ def _refuse_repeated(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return names
 
 
+Acknowledged = Literal[
+    "patients-not-declared",
+    "hidden-people",
+    "groups-across-splits",
+    "copies-across-patients",
+    "copies-across-splits",
+    "contradictory-copies",
+]
+
+
 class DataConfig(Strict):
     """The images of an experiment."""
 
@@ -80,8 +97,14 @@ class DataConfig(Strict):
     )
     patients: Annotated[
         Patients | None,
-        BeforeValidator(_read_patients, json_schema_input_type=Literal["none"] | Patients | None),
-    ] = Field(None, description="none, or where a sample's patient is read; must be given")
+        BeforeValidator(
+            _read_patients, json_schema_input_type=Literal["none", "recovered"] | Patients | None
+        ),
+    ] = Field(
+        None,
+        description="none, recovered (from pixels), or where a sample's patient is read; must be "
+        "given",
+    )
     classes: Annotated[tuple[str, ...] | None, AfterValidator(_refuse_repeated)] = Field(
         None, min_length=2, description="class order; default: sorted names"
     )
@@ -90,6 +113,9 @@ class DataConfig(Strict):
     test: TestShare | None = Field(None, description="default: the manifest's own test split")
     folds: Annotated[Folds, BeforeValidator(_read_folds, json_schema_input_type=int | Folds)] = (
         Folds()
+    )
+    acknowledge: tuple[Acknowledged, ...] = Field(
+        (), description="serious findings of the audit, by name, that are known and borne"
     )
     image_column: str = "image"
     label_column: str = "label"

@@ -13,7 +13,7 @@ from raymed.errors import InputError, some
 def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
     """Return each sample's patient as `data.patients` says; every sample must have one.
 
-    With `patients: none` a sample is its own patient.
+    With `patients: none` a sample is its own patient; with `recovered` it is at first.
     """
     source = data.patients
     assert source is not None

@@ -21,6 +21,13 @@ SCHEMA = 1
 LEVELS = ("patient", "image")  # in the order in which the report shows them
 
 
+def current_audit(audit: dict[str, Any]) -> dict[str, Any]:
+    """Give an audit the keys of today, also one that an earlier raymed wrote."""
+    found = {"leak_sentinel": audit.get("leak"), "hidden_groups": None, **audit}
+    found["duplicates"] = {"near": 0, **found["duplicates"]}
+    return found
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of the summary table: the class prior, a member or a meta-learner."""
@@ -134,7 +141,7 @@ def read_material(run: RunFolder) -> Material:
     members = [row for row in rows if row.kind == "member"]
     return Material(
         metrics=metrics,
-        audit=read_json(_there(run.audit_file)),
+        audit=current_audit(read_json(_there(run.audit_file))),
         experiment=read_experiment(_there(run.experiment_file)),
         yaml=run.experiment_file.read_text(encoding="utf-8"),
         rows=rows,

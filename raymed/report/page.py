@@ -117,7 +117,7 @@ def draw_all(material: Material) -> dict[str, Any]:
         "sites": site_figure(material.sites),
         "subgroups": subgroup_figure(material),
         "study": study_figures(material.study),
-        "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
+        "leak": leak_figure(material.audit["leak_sentinel"]),
     }
 
 

@@ -237,7 +237,7 @@ def _audit(patients: int, declared: bool) -> dict[str, Any]:
             "contradictory": 0,
             "examples": [["p01_s1", "p07_s2"]],
         },
-        "leak": {
+        "leak_sentinel": {
             "classifier": "nearest neighbour on 32 x 32 pixels",
             "image_level": {"accuracy": 0.93, "macro_f1": 0.92},
             "patient_grouped": {"accuracy": 0.71, "macro_f1": 0.68},
