@@ -4,19 +4,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raymed.data.hidden.evidence import Evidence, Yardstick
+from raymed.data.hidden.evidence import STEP, Evidence, Yardstick
 from raymed.data.hidden.links import Pairs, Strangers
 from raymed.data.hidden.neighbours import Indices
 
 FALSE_LINKS = 0.05
 """How many false links a proposed group are borne."""
+_LEAST_SCALE = 0.6
 _STEP, _HIGHEST = 0.25, 60.0
 _HALF, _TENTH, _HUNDREDTH = 0.3665, 2.2504, 4.6001  # quantiles of a Gumbel distribution
 
 
 @dataclass(frozen=True)
 class Strangeness:
-    """How strong strangers' best evidence is: a Gumbel distribution, no narrower than theory's."""
+    """How strong strangers' best evidence is: a Gumbel distribution.
+
+    Its scale is 1 in theory, and less where few people are all the strangers there are.
+    """
 
     location: float = 0.0
     scale: float = 1.0
@@ -26,7 +30,9 @@ class Strangeness:
         """Fit by quantiles; the widest of two scales, so that a heavy tail is believed."""
         half, tenth, hundredth = np.quantile(evidence, [0.5, 0.9, 0.99])
         scale = max(
-            1.0, (tenth - half) / (_TENTH - _HALF), (hundredth - half) / (_HUNDREDTH - _HALF)
+            _LEAST_SCALE,
+            (tenth - half) / (_TENTH - _HALF),
+            (hundredth - half) / (_HUNDREDTH - _HALF),
         )
         return cls(float(half - scale * _HALF), float(scale))
 
@@ -59,10 +65,11 @@ def choose_threshold(
     highest = min(_HIGHEST, evidence.max(initial=0))
     for level in np.arange(0.0, highest, _STEP):
         groups = pairs.groups(evidence > level, samples)
-        count = int((np.bincount(groups) > 1).sum())
+        sizes = np.bincount(groups)
+        count = int((sizes > 1).sum())
         outside = strangers.evidence_outside(groups, yardstick)
-        if count == 0 or len(outside) == 0:
-            continue
+        if count == 0 or len(outside) == 0 or sizes.max() > STEP * yardstick.rank:
+            continue  # larger groups hold their own yardstick: they may be a kind of image
         strangeness = Strangeness.fitted(outside)
         false_links = float(samples * strangeness.beyond(level)) / count
         if false_links <= FALSE_LINKS:

@@ -70,6 +70,9 @@ def unrelated(name: str) -> Pictures:
             return clouds(600, 3.0).astype(np.uint8)
         case "discs":
             return discs()
+        case "several kinds at once":
+            kinds = (draw_phantoms(300, 1).images, resized(load_digits().images[:300] * 15.9))
+            return np.concatenate([*kinds, clouds(300).astype(np.uint8), noise(40)])
     assert name == "dots"
     return dots()
 
@@ -83,6 +86,7 @@ UNRELATED = (
     "smooth clouds",
     "discs",
     "dots",
+    "several kinds at once",
 )
 
 

@@ -1,6 +1,5 @@
 """Hidden groups are found with a threshold of their own, and none where there are none."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from raymed.data.hidden import find_groups
 from raymed.data.phantom import draw_phantoms
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sets import UNRELATED, changed, clouds, resized, unrelated
+from tests.data.hidden.sets import UNRELATED, changed, clouds, resized, unrelated
 
 
 @pytest.mark.parametrize("name", UNRELATED)
