@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "audit.json"
 
     @property
+    def contact_file(self) -> Path:
+        """Small images of some groups that the check proposes."""
+        return self.path / "hidden_groups.parquet"
+
+    @property
     def oof_file(self) -> Path:
         """The joined out-of-fold table."""
         return self.path / "oof.arrow"

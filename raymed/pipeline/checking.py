@@ -24,6 +24,7 @@ from raymed.data.audit import SCHEMA
 from raymed.data.recovered import patients_as_before, recover_patients
 from raymed.data.sentinel import LEAK_SIZE
 from raymed.files import digest, read_json, write_json
+from raymed.pipeline.contact import write_contact_sheet
 from raymed.pipeline.decoding import decode, open_images
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.runs import RunFolder
@@ -67,7 +68,8 @@ def check_events(
     folder.refuse_other(experiment)
     checked = yield from check(experiment, folder)
     file = output if output is not None else folder.audit_file
-    yield from write_audit(experiment, file, checked)
+    contact = folder.contact_file if output is None else None
+    yield from write_audit(experiment, file, checked, contact)
     found: dict[str, Any] = read_json(file)
     return found
 
@@ -81,8 +83,13 @@ def unacknowledged(audit: Mapping[str, Any], data: DataConfig) -> list[dict[str,
     ]
 
 
-def write_audit(experiment: Experiment, file: Path, checked: Checked) -> Iterator[Event]:
-    """Audit what was checked, unless the file holds that already; tell the findings."""
+def write_audit(
+    experiment: Experiment, file: Path, checked: Checked, contact: Path | None
+) -> Iterator[Event]:
+    """Audit what was checked, unless the file holds that already; tell the findings.
+
+    Small images of some proposed groups go to `contact`.
+    """
     manifest, folds = checked.manifest, checked.folds
     about = digest([SCHEMA, manifest.content, folds.content])
     if not file.exists() or read_json(file).get("about") != about:
@@ -90,6 +97,8 @@ def write_audit(experiment: Experiment, file: Path, checked: Checked) -> Iterato
         thumbnails = open_array(image_file(experiment.cluster.cache_folder, manifest, LEAK_SIZE))
         recovered = _recovered(experiment.data)
         found = audit(manifest, folds, thumbnails, checked.hidden, recovered=recovered)
+        if contact is not None:
+            write_contact_sheet(contact, found, list(manifest.table["sample_id"]), thumbnails)
         write_json(file, {"about": about, **found})
     for finding in read_json(file)["findings"]:
         yield Note(f"{finding['what']} {finding['remedy']}", finding["severity"] != "note")

@@ -33,7 +33,7 @@ def prepare(
     manifest, folds = checked.manifest, checked.folds
     sites = site_folds(manifest) if experiment.evaluate.sites == "leave-one-out" else None
     freeze(experiment, run, manifest, folds, keep=keep)
-    yield from write_audit(experiment, run.audit_file, checked)
+    yield from write_audit(experiment, run.audit_file, checked, run.contact_file)
     for size in sorted({recipe.size for recipe in experiment.recipes.values()}):
         yield from decode(experiment.cluster.cache_folder, manifest, size)
     return Prepared(manifest, folds, sites)
