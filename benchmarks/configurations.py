@@ -118,7 +118,7 @@ def gates(built: Built) -> Iterator[Check]:
     told = [member for member in tuned if any(f"'{member}' against probe" in t for t in titles)]
     yield Check(name, "fine-tuned against a probe", ", ".join(told), "every one", told == tuned)
     if built.metrics["patients_declared"]:
-        leak = read_json(built.run.audit_file)["leak"]
+        leak = read_json(built.run.audit_file)["leak_sentinel"]
         ways = [] if leak is None else [leak["image_level"], leak["patient_grouped"]]
         words = " by image, ".join(f"{way['accuracy']:.3f}" for way in ways)
         yield Check(name, "leak gap, nearest neighbour", f"{words} by patient", "told", bool(ways))

@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "audit.json"
 
     @property
+    def contact_file(self) -> Path:
+        """Small images of some groups that the check proposes."""
+        return self.path / "hidden_groups.parquet"
+
+    @property
     def oof_file(self) -> Path:
         """The joined out-of-fold table."""
         return self.path / "oof.arrow"
@@ -195,6 +200,8 @@ class RunFolder:
         before = self.experiment()
         for key in ("name", "seed", "data"):
             was, is_ = getattr(before, key), getattr(experiment, key)
+            if key == "data":  # what is acknowledged changes no sample
+                was = was.model_copy(update={"acknowledge": is_.acknowledge})
             if was != is_:
                 raise InputError(
                     str(self.path),

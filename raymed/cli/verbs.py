@@ -69,6 +69,26 @@ def build(
 
 
 @app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
+    overrides: Overrides = None,
+    run: RunOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="default: audit.json in the run folder"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the audit for a program")] = False,
+) -> None:
+    """Audit the data: leaks, copies, hidden people. Exit code 1: serious, not acknowledged."""
+    from raymed.config import read_experiment
+
+    experiment = read_experiment(config, overrides or ())
+    with _loading():
+        from raymed.cli.checking import show_check
+    show_check(experiment, run, output, as_json=as_json)
+
+
+@app.command()
 def tune(
     config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
     overrides: Overrides = None,

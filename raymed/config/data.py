@@ -11,6 +11,9 @@ class Patients(Strict):
     """Where a sample's patient is read: a column, another table, a path pattern, or nowhere."""
 
     known: bool = Field(True, description="false: `patients: none`, leakage is not excluded")
+    recovered: bool = Field(
+        False, description="`patients: recovered`: the groups that the audit finds from pixels"
+    )
     column: str | None = None
     file: RelativePath | None = None
     key: str | None = Field(None, description="column of `file` that names the sample")
@@ -29,9 +32,11 @@ class Patients(Strict):
         ways = [way for way in ("column", "pattern", "dicom") if getattr(self, way) is not None]
         if len(ways) != int(self.known):
             raise ValueError(
-                "say where patients are read in one way: none, {column: ..}, "
+                "say where patients are read in one way: none, recovered, {column: ..}, "
                 "{file: .., column: ..}, {pattern: ..} or {dicom: PatientID}"
             )
+        if self.recovered and self.known:
+            raise ValueError("write `patients: recovered` and nothing else")
         if self.file is not None and self.column is None:
             raise ValueError("a file needs the column that holds the patient")
         if self.secret is not None and self.dicom is None:
@@ -40,6 +45,8 @@ class Patients(Strict):
 
 
 def _read_patients(value: Any) -> Any:
+    if value == "recovered":
+        return {"known": False, "recovered": True}
     return {"known": False} if value == "none" else value
 
 
@@ -125,6 +132,16 @@ class Slices(Strict):
         return self
 
 
+Acknowledged = Literal[
+    "patients-not-declared",
+    "hidden-people",
+    "groups-across-splits",
+    "copies-across-patients",
+    "copies-across-splits",
+    "contradictory-copies",
+]
+
+
 class DataConfig(Strict):
     """The images of an experiment."""
 
@@ -133,8 +150,14 @@ class DataConfig(Strict):
     )
     patients: Annotated[
         Patients | None,
-        BeforeValidator(_read_patients, json_schema_input_type=Literal["none"] | Patients | None),
-    ] = Field(None, description="none, or where a sample's patient is read; must be given")
+        BeforeValidator(
+            _read_patients, json_schema_input_type=Literal["none", "recovered"] | Patients | None
+        ),
+    ] = Field(
+        None,
+        description="none, recovered (from pixels), or where a sample's patient is read; must be "
+        "given",
+    )
     classes: Annotated[tuple[str, ...] | None, AfterValidator(_refuse_repeated)] = Field(
         None, min_length=2, description="class order; default: sorted names"
     )
@@ -154,6 +177,9 @@ class DataConfig(Strict):
     )
     on_error: Literal["stop", "skip"] = Field(
         "stop", description="what unusable images do: stop after listing all, or leave them out"
+    )
+    acknowledge: tuple[Acknowledged, ...] = Field(
+        (), description="serious findings of the audit, by name, that are known and borne"
     )
     image_column: str = "image"
     label_column: str = "label"

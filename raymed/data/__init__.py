@@ -3,16 +3,19 @@
 from raymed.data.arrays import open_array
 from raymed.data.audit import audit
 from raymed.data.folds import Folds, assign_folds, draw_test_split
+from raymed.data.hidden import HiddenGroups, find_groups
 from raymed.data.image_cache import decode_images, image_file
 from raymed.data.manifest import Manifest, list_samples, read_manifest
 
 __all__ = [
     "Folds",
+    "HiddenGroups",
     "Manifest",
     "assign_folds",
     "audit",
     "decode_images",
     "draw_test_split",
+    "find_groups",
     "image_file",
     "list_samples",
     "open_array",

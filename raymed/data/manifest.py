@@ -170,8 +170,9 @@ def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listin
         raise InputError(
             "data.patients",
             "is missing: without it one person's images can land in two folds",
-            "give {column: ..}, {file: .., column: ..}, {pattern: ..} or {dicom: ..}; `none` if it "
-            "is truly unknown, every figure will then say that leakage was not excluded",
+            "give {column: ..}, {file: .., column: ..}, {pattern: ..} or {dicom: ..}; `recovered` "
+            "takes the groups that the audit finds from pixels; `none` if it is truly unknown, "
+            "every figure will then say that leakage was not excluded",
         )
     samples = read_samples(data)
     labels = named_labels(samples["label"], data.classes)

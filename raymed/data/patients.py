@@ -14,7 +14,8 @@ from raymed.errors import InputError, some
 def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
     """Return each sample's patient as `data.patients` says; every sample must have one.
 
-    With `patients: none` a sample is its own patient; frames of one file are of one patient.
+    With `patients: none` a sample is its own patient, but frames of one file are of one; with
+    `recovered` it is so at first.
     """
     source = data.patients
     assert source is not None

@@ -15,8 +15,10 @@ SPLITS = (
 FIGURES = (("accuracy", "Accuracy"), ("macro_f1", "Macro F1"))
 
 
-def leak_figure(leak: Mapping[str, Any]) -> PageFigure:
+def leak_figure(leak: Mapping[str, Any] | None) -> PageFigure | None:
     """Draw a quick classifier's scores with and without patients shared between folds."""
+    if leak is None:
+        return None
     figure = go.Figure(
         [
             go.Bar(

@@ -12,6 +12,7 @@ from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
 from raymed.report.gallery import Gallery, read_gallery
+from raymed.report.hidden import Strip, read_contact_sheet
 from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.report.sites import LeftOutSites, read_sites
 from raymed.report.study import StudyMaterial, read_study
@@ -19,6 +20,14 @@ from raymed.runs import RunFolder
 
 SCHEMA = 1
 LEVELS = ("patient", "image")  # in the order in which the report shows them
+
+
+def current_audit(audit: dict[str, Any]) -> dict[str, Any]:
+    """Give an audit the keys of today, also one that an earlier raymed wrote."""
+    known = {"leak_sentinel": audit.get("leak"), "hidden_groups": None, "patients_recovered": False}
+    found = {**known, **audit}
+    found["duplicates"] = {"near": 0, **found["duplicates"]}
+    return found
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Material:
     gallery: Gallery | None = None
     sites: LeftOutSites | None = None
     study: StudyMaterial | None = None
+    contact_sheet: tuple[Strip, ...] = ()
 
     @property
     def patients_declared(self) -> bool:
@@ -134,7 +144,7 @@ def read_material(run: RunFolder) -> Material:
     members = [row for row in rows if row.kind == "member"]
     return Material(
         metrics=metrics,
-        audit=read_json(_there(run.audit_file)),
+        audit=current_audit(read_json(_there(run.audit_file))),
         experiment=read_experiment(_there(run.experiment_file)),
         yaml=run.experiment_file.read_text(encoding="utf-8"),
         rows=rows,
@@ -144,6 +154,7 @@ def read_material(run: RunFolder) -> Material:
         gallery=read_gallery(run),
         sites=read_sites(run),
         study=read_study(run, metrics["folds"]),
+        contact_sheet=read_contact_sheet(run),
     )
 
 

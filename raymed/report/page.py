@@ -16,6 +16,7 @@ from raymed.report.curves import curve_figures
 from raymed.report.diversity import diversity_figures
 from raymed.report.external import ExternalEvaluation, read_external
 from raymed.report.figures import DARKEST, PageFigure
+from raymed.report.hidden import hidden_figure
 from raymed.report.intervals import interval_figures
 from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
@@ -117,7 +118,8 @@ def draw_all(material: Material) -> dict[str, Any]:
         "sites": site_figure(material.sites),
         "subgroups": subgroup_figure(material),
         "study": study_figures(material.study),
-        "leak": leak_figure(material.audit["leak"]) if material.audit["leak"] else None,
+        "hidden": hidden_figure(material.audit["hidden_groups"]),
+        "leak": leak_figure(material.audit["leak_sentinel"]),
     }
 
 

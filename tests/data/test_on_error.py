@@ -7,7 +7,7 @@ from raymed.data import read_manifest
 from raymed.data.manifest import list_samples
 from raymed.errors import InputError
 from raymed.pipeline.events import Note, result_of
-from raymed.pipeline.prepare import open_images
+from raymed.pipeline.decoding import open_images
 from tests.data.pixels.scans import write_dicom, write_nifti
 
 

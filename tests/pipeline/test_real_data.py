@@ -59,7 +59,7 @@ def test_the_alzheimer_set_builds_shows_its_leak_and_holds_every_gate(
 
     built = build(experiment, tmp_path / "run")
 
-    leak = json.loads(built.run.audit_file.read_text())["leak"]
+    leak = json.loads(built.run.audit_file.read_text())["leak_sentinel"]
     assert leak["image_level"]["accuracy"] > 0.95
     assert leak["patient_grouped"]["accuracy"] < 0.60
     findings = json.loads(built.run.audit_file.read_text())["findings"]

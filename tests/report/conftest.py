@@ -232,12 +232,29 @@ def _audit(patients: int, declared: bool) -> dict[str, Any]:
         "sites": [{"name": "north <1>", "samples": 4 * patients, "patients": known}],
         "duplicates": {
             "exact": 2,
+            "near": 3,
             "across_patients": 1,
             "across_splits": 0,
             "contradictory": 0,
             "examples": [["p01_s1", "p07_s2"]],
         },
-        "leak": {
+        "hidden_groups": {
+            "found": 12,
+            "people": 10,
+            "images": 40,
+            "confidence": 0.993,
+            "threshold": 3.5,
+            "correlation": 0.957,
+            "histogram": {
+                "edges": [-2.0, 0.0, 2.0, 4.0, 6.0],
+                "inside": [0, 0, 5, 35],
+                "strangers": [30, 9, 1, 0],
+                "dimension": 11.0,
+            },
+            "examples": [["p01_s1", "p01_s2"]],
+            "groups": {},
+        },
+        "leak_sentinel": {
             "classifier": "nearest neighbour on 32 x 32 pixels",
             "image_level": {"accuracy": 0.93, "macro_f1": 0.92},
             "patient_grouped": {"accuracy": 0.71, "macro_f1": 0.68},
@@ -245,8 +262,18 @@ def _audit(patients: int, declared: bool) -> dict[str, Any]:
         if declared
         else None,
         "findings": [
-            {"severity": "serious", "what": "a patient in two splits", "remedy": "move it"},
-            {"severity": "note", "what": "2 exact duplicates", "remedy": "drop one of each"},
+            {
+                "severity": "serious",
+                "name": "hidden-people",
+                "what": "a patient in two splits",
+                "remedy": "move it",
+            },
+            {
+                "severity": "note",
+                "name": "copies",
+                "what": "2 exact duplicates",
+                "remedy": "drop one of each",
+            },
         ],
     }
 

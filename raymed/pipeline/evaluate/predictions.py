@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from raymed.data import Manifest, image_file, open_array
 from raymed.ensemble import predict_folds
 from raymed.files import digest, whole_file
+from raymed.pipeline.decoding import decode
 from raymed.pipeline.events import Event, Stage
-from raymed.pipeline.prepare import decode
 from raymed.pipeline.scorer import ByLevel, Probabilities
 from raymed.predict import StackPredictor
 from raymed.predict.member import (

@@ -10,11 +10,12 @@ from raymed.data import Folds, Manifest
 from raymed.data.external import Overlap, list_external
 from raymed.errors import InputError
 from raymed.files import digest, read_json
+from raymed.pipeline.decoding import open_images
 from raymed.pipeline.evaluate.predictions import member_contents, predict_external
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
 from raymed.pipeline.events import Event, Note, Stage, result_of
-from raymed.pipeline.prepare import Prepared, open_images
+from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
 from raymed.predict import StackPredictor, load_stack
 from raymed.report import publish_report

@@ -13,9 +13,10 @@ from raymed.cluster import Failed, Finished, TrialUnits
 from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.pipeline.board import Cell, Row
+from raymed.pipeline.decoding import decode
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
 from raymed.pipeline.members import Member
-from raymed.pipeline.prepare import Prepared, decode
+from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.tally import Tally
 from raymed.pipeline.tune.at_work import AtWork, finished_folds, trial_member
 from raymed.pipeline.tune.logs import Logs

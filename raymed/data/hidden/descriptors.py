@@ -1,0 +1,70 @@
+"""What is compared of an image: its small grey picture, whatever its brightness and contrast."""
+
+import numpy as np
+import numpy.typing as npt
+
+SIDE = 32
+Vectors = npt.NDArray[np.float32]
+_LEAST_SPREAD = 1.0
+_ROWS = 8192
+
+
+def describe(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
+    """Give unit vectors float32 [samples, side * side]: scalar products are correlations.
+
+    `thumbnails` is uint8 [samples, n, n] or [samples, n, n, 3]. The vector of an image without
+    any structure is zero.
+    """
+    parts = [_units(_small(part, side)) for part in _parts(thumbnails)]
+    return np.concatenate(parts)
+
+
+def small_pictures(thumbnails: npt.NDArray[np.uint8], side: int) -> Vectors:
+    """Average thumbnails down to grey pictures float32 [samples, side, side]."""
+    return np.concatenate([_small(part, side) for part in _parts(thumbnails)])
+
+
+def turned(vectors: Vectors) -> list[Vectors]:
+    """Mirror and turn what `describe` gave: the seven other ways to lay a square."""
+    side = round(vectors.shape[1] ** 0.5)
+    pictures = vectors.reshape(-1, side, side)
+    quarter = np.rot90(pictures, 1, (1, 2))
+    ways = [
+        pictures[:, :, ::-1],
+        pictures[:, ::-1],
+        pictures[:, ::-1, ::-1],
+        quarter,
+        quarter[:, :, ::-1],
+        quarter[:, ::-1],
+        quarter[:, ::-1, ::-1],
+    ]
+    return [np.ascontiguousarray(way.reshape(len(vectors), -1)) for way in ways]
+
+
+def _parts(thumbnails: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+    return [thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS)]
+
+
+def _small(thumbnails: npt.NDArray[np.uint8], side: int) -> Vectors:
+    """Average areas; a side that does not divide is met by weights."""
+    grey = thumbnails.astype(np.float32)
+    if grey.ndim == 4:
+        grey = (grey @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+    down, across = _areas(grey.shape[1], side), _areas(grey.shape[2], side)
+    return np.asarray(down @ grey @ across.T, dtype=np.float32)
+
+
+def _areas(length: int, side: int) -> Vectors:
+    edges = np.linspace(0, length, side + 1)
+    pixel = np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    weights = np.clip(overlap, 0, None)
+    return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)
+
+
+def _units(pictures: Vectors) -> Vectors:
+    flat = pictures.reshape(len(pictures), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    plain = length < _LEAST_SPREAD * flat.shape[1] ** 0.5
+    return np.where(plain, 0, flat / np.where(plain, 1, length)).astype(np.float32)

@@ -1,0 +1,117 @@
+"""Candidate links between samples, and how near strangers come to a sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from raymed.data.hidden.descriptors import Vectors, turned
+from raymed.data.hidden.evidence import Evidence, Yardstick
+from raymed.data.hidden.neighbours import Indices, Searcher, distance_of
+
+_UPRIGHT, _TURNED = 12, 3
+_QUERIES, _KEPT = 600, 256
+_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of samples and how far apart they are, however one of them is mirrored or turned."""
+
+    first: Indices
+    second: Indices
+    distance: Evidence
+
+    def groups(self, kept: npt.NDArray[np.bool_], samples: int) -> Indices:
+        """Number the groups that the kept pairs link [samples]."""
+        first, second = self.first[kept], self.second[kept]
+        graph = coo_array((np.ones(len(first)), (first, second)), shape=(samples, samples))
+        return connected_components(graph, directed=False)[1].astype(np.int64)
+
+    def weakest_links(
+        self, kept: npt.NDArray[np.bool_], evidence: Evidence, samples: int
+    ) -> Evidence:
+        """Give, for each group of the kept pairs, the evidence without which it would fall apart.
+
+        That is the weakest link of a spanning tree of the strongest.
+        """
+        first, second, strength = self.first[kept], self.second[kept], evidence[kept]
+        least = strength.max() + 1
+        graph = coo_array((least - strength, (first, second)), shape=(samples, samples))
+        tree = minimum_spanning_tree(graph.tocsr()).tocoo()
+        groups = self.groups(kept, samples)[tree.row]
+        weakest = np.full(samples, np.inf)
+        np.minimum.at(weakest, groups, least - tree.data)
+        return np.asarray(weakest[np.isfinite(weakest)])
+
+
+def nearest_pairs(vectors: Vectors) -> Pairs:
+    """Pair every sample with its nearest neighbours, as they stand and mirrored or turned."""
+    searcher = Searcher(vectors)
+    found = [searcher.nearest(vectors, _UPRIGHT)]
+    found += [searcher.nearest(way, _TURNED) for way in turned(vectors)]
+    distance = np.concatenate([near.ravel() for near, _ in found])
+    second = np.concatenate([who.ravel() for _, who in found])
+    rows = np.arange(len(vectors))
+    first = np.concatenate([np.repeat(rows, who.shape[1]) for _, who in found])
+    real = second >= 0
+    return _without_repeats(first[real], second[real], distance[real], len(vectors))
+
+
+def _without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    order = np.lexsort((distance, low * samples + high))
+    key = (low * samples + high)[order]
+    kept = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
+    return Pairs(low[kept], high[kept], distance[kept])
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """The nearest of all samples around some of them: `other` and `distance` [asked, kept]."""
+
+    asked: Indices
+    other: Indices
+    distance: Evidence
+
+    @classmethod
+    def around(cls, vectors: Vectors, seed: int = 0) -> "Strangers":
+        """Compare a random part of the samples with all, mirrored and turned too."""
+        count = len(vectors)
+        asked = np.arange(count)
+        if count > _QUERIES:
+            asked = np.sort(np.random.default_rng(seed).choice(count, _QUERIES, replace=False))
+        kept = min(_KEPT, count - 1)
+        parts = [
+            _closest(vectors, asked[start : start + _ROWS], kept)
+            for start in range(0, len(asked), _ROWS)
+        ]
+        other, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return cls(asked, other, distance_of(similarity))
+
+    def evidence_outside(self, groups: Indices, yardstick: Yardstick) -> Evidence:
+        """Give each asked sample's strongest evidence with a sample outside its group.
+
+        Samples all of whose kept neighbours are of their group are left out.
+        """
+        outside = groups[self.other] != groups[self.asked][:, None]
+        asked = np.broadcast_to(self.asked[:, None], self.other.shape)
+        evidence = np.full(self.other.shape, -np.inf)
+        evidence[outside] = yardstick.evidence(
+            asked[outside], self.other[outside], self.distance[outside]
+        )
+        strongest: Evidence = evidence.max(axis=1)
+        return strongest[np.isfinite(strongest)]
+
+
+def _closest(
+    vectors: Vectors, asked: Indices, kept: int
+) -> tuple[Indices, npt.NDArray[np.float32]]:
+    similarity = vectors[asked] @ vectors.T
+    for way in turned(vectors[asked]):
+        np.maximum(similarity, way @ vectors.T, out=similarity)
+    similarity[np.arange(len(asked)), asked] = -np.inf
+    other = np.argpartition(-similarity, kept - 1, axis=1)[:, :kept]
+    return other.astype(np.int64), np.take_along_axis(similarity, other, axis=1)

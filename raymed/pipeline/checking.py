@@ -1,0 +1,141 @@
+"""`raymed check`: the manifest, its folds and the audit; the first step of every build too."""
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from raymed.config import DataConfig, Experiment
+from raymed.data import (
+    Folds,
+    HiddenGroups,
+    Manifest,
+    assign_folds,
+    audit,
+    draw_test_split,
+    find_groups,
+    image_file,
+    list_samples,
+    open_array,
+)
+from raymed.data.audit import SCHEMA
+from raymed.data.recovered import patients_as_before, recover_patients
+from raymed.data.sentinel import LEAK_SIZE
+from raymed.errors import InputError
+from raymed.files import digest, read_json, write_json
+from raymed.pipeline.contact import write_contact_sheet
+from raymed.pipeline.decoding import decode, open_images
+from raymed.pipeline.events import Event, Note, Stage
+from raymed.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The samples and folds of an experiment, and the groups that its pixels show."""
+
+    manifest: Manifest
+    folds: Folds
+    hidden: HiddenGroups
+
+
+def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Checked]:
+    """Read the data, look for hidden groups, assign folds; writes nothing but caches.
+
+    A run that has recovered its patients already keeps them.
+    """
+    yield Stage("reading the manifest")
+    data = experiment.data
+    manifest = yield from open_images(list_samples(data, experiment.evaluate.subgroups))
+    yield from decode(experiment.cluster.cache_folder, manifest, LEAK_SIZE)
+    hidden = yield from _hidden_groups(experiment.cluster.cache_folder, manifest)
+    if _recovered(data):
+        before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
+        kept = None if before is None else patients_as_before(manifest, before)
+        manifest = kept if kept is not None else recover_patients(manifest, hidden)
+    manifest = draw_test_split(manifest, data, experiment.seed)
+    return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden)
+
+
+def check_events(
+    experiment: Experiment, run: Path | str | None = None, output: Path | None = None
+) -> Generator[Event, None, dict[str, Any]]:
+    """Check the data alone, without a model; returns the audit, written to `audit.json`.
+
+    It lies in the run folder (default `./runs/<name>`), or at `output`.
+    """
+    folder = RunFolder(Path(run) if run is not None else Path("runs") / experiment.name)
+    folder.refuse_other(experiment)
+    checked = yield from check(experiment, folder)
+    file = output if output is not None else folder.audit_file
+    if output is None:
+        refuse_changed(folder, checked.manifest, checked.folds)
+    contact = folder.contact_file if output is None else None
+    yield from write_audit(experiment, file, checked, contact)
+    found: dict[str, Any] = read_json(file)
+    return found
+
+
+def refuse_changed(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
+    """Refuse a run whose samples or folds, once frozen, come out otherwise."""
+    if run.manifest_file.exists() and run.folds_file.exists():
+        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
+        for what, was, now in (
+            ("images or labels", before[0].content, manifest.content),
+            ("folds", before[1].content, folds.content),
+        ):
+            if was != now:
+                raise InputError(
+                    str(run.path),
+                    f"its {what} are not those of its source any more",
+                    "restore the source, or build into another folder with --run",
+                )
+
+
+def unacknowledged(audit: Mapping[str, Any], data: DataConfig) -> list[dict[str, str]]:
+    """Give the serious findings that the configuration does not acknowledge."""
+    return [
+        each
+        for each in audit["findings"]
+        if each["severity"] == "serious" and each["name"] not in data.acknowledge
+    ]
+
+
+def write_audit(
+    experiment: Experiment, file: Path, checked: Checked, contact: Path | None
+) -> Iterator[Event]:
+    """Audit what was checked, unless the file holds that already; tell the findings.
+
+    Small images of some proposed groups go to `contact`.
+    """
+    manifest, folds = checked.manifest, checked.folds
+    about = digest([SCHEMA, manifest.content, folds.content])
+    if not file.exists() or read_json(file).get("about") != about:
+        yield Stage("checking for leaks and duplicates")
+        thumbnails = open_array(image_file(experiment.cluster.cache_folder, manifest, LEAK_SIZE))
+        recovered = _recovered(experiment.data)
+        found = audit(manifest, folds, thumbnails, checked.hidden, recovered=recovered)
+        if contact is not None:
+            write_contact_sheet(contact, found, list(manifest.table["sample_id"]), thumbnails)
+        write_json(file, {"about": about, **found})
+    for finding in read_json(file)["findings"]:
+        yield Note(f"{finding['what']} {finding['remedy']}", finding["severity"] != "note")
+
+
+def _recovered(data: DataConfig) -> bool:
+    return data.patients is not None and data.patients.recovered
+
+
+def _hidden_groups(cache: Path, manifest: Manifest) -> Generator[Event, None, HiddenGroups]:
+    """Find the groups, or read what was found in the same images before."""
+    images = image_file(cache, manifest, LEAK_SIZE)
+    file = cache / "hidden" / f"{digest([SCHEMA, images.parent.name])}.json"
+    if not file.exists():
+        yield Stage("looking for hidden groups")
+        found = vars(find_groups(open_array(images)))
+        arrays = {key: found[key].tolist() for key in ("group", "copies", "near")}
+        write_json(file, {**found, **arrays})
+    stored = read_json(file)
+    arrays = {key: np.array(stored[key], dtype=np.int64) for key in ("group", "copies", "near")}
+    return HiddenGroups(**{**stored, **arrays})
