@@ -23,7 +23,6 @@ from raymed.data import (
 from raymed.data.audit import SCHEMA
 from raymed.data.recovered import patients_as_before, recover_patients
 from raymed.data.sentinel import LEAK_SIZE
-from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
 from raymed.pipeline.decoding import decode, open_images
@@ -69,28 +68,10 @@ def check_events(
     folder.refuse_other(experiment)
     checked = yield from check(experiment, folder)
     file = output if output is not None else folder.audit_file
-    if output is None:
-        refuse_changed(folder, checked.manifest, checked.folds)
     contact = folder.contact_file if output is None else None
     yield from write_audit(experiment, file, checked, contact)
     found: dict[str, Any] = read_json(file)
     return found
-
-
-def refuse_changed(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
-    """Refuse a run whose samples or folds, once frozen, come out otherwise."""
-    if run.manifest_file.exists() and run.folds_file.exists():
-        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
-        for what, was, now in (
-            ("images or labels", before[0].content, manifest.content),
-            ("folds", before[1].content, folds.content),
-        ):
-            if was != now:
-                raise InputError(
-                    str(run.path),
-                    f"its {what} are not those of its source any more",
-                    "restore the source, or build into another folder with --run",
-                )
 
 
 def unacknowledged(audit: Mapping[str, Any], data: DataConfig) -> list[dict[str, str]]:

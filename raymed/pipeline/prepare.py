@@ -7,8 +7,7 @@ from raymed.config import Experiment
 from raymed.data import Folds, Manifest
 from raymed.data.sites import site_folds
 from raymed.errors import InputError
-from raymed.files import read_json
-from raymed.pipeline.checking import check, refuse_changed, unacknowledged, write_audit
+from raymed.pipeline.checking import check, write_audit
 from raymed.pipeline.decoding import decode
 from raymed.pipeline.events import Event
 from raymed.runs import RunFolder
@@ -33,26 +32,11 @@ def prepare(
     checked = yield from check(experiment, run)
     manifest, folds = checked.manifest, checked.folds
     sites = site_folds(manifest) if experiment.evaluate.sites == "leave-one-out" else None
-    refuse_changed(run, manifest, folds)
-    yield from write_audit(experiment, run.audit_file, checked, run.contact_file)
-    _refuse_serious(experiment, run)
     freeze(experiment, run, manifest, folds, keep=keep)
+    yield from write_audit(experiment, run.audit_file, checked, run.contact_file)
     for size in sorted({recipe.size for recipe in experiment.recipes.values()}):
         yield from decode(experiment.cluster.cache_folder, manifest, size)
     return Prepared(manifest, folds, sites)
-
-
-def _refuse_serious(experiment: Experiment, run: RunFolder) -> None:
-    """Stop at serious findings that the configuration does not acknowledge."""
-    found = unacknowledged(read_json(run.audit_file), experiment.data)
-    if found:
-        names = ", ".join(each["name"] for each in found)
-        raise InputError(
-            f"the audit of {experiment.name}",
-            f"has serious findings: {' '.join(each['what'] for each in found)}",
-            "mend the data, or go on knowing them: "
-            f"data: {{acknowledge: [{', '.join([*experiment.data.acknowledge, names])}]}}",
-        )
 
 
 def freeze(
@@ -62,7 +46,18 @@ def freeze(
 
     With `keep` the experiment is written only where there is none yet.
     """
-    refuse_changed(run, manifest, folds)
+    if run.manifest_file.exists() and run.folds_file.exists():
+        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
+        for what, was, now in (
+            ("images or labels", before[0].content, manifest.content),
+            ("folds", before[1].content, folds.content),
+        ):
+            if was != now:
+                raise InputError(
+                    str(run.path),
+                    f"its {what} are not those of its source any more",
+                    "restore the source, or build into another folder with --run",
+                )
     manifest.write(run.manifest_file)
     folds.write(run.folds_file)
     if not (keep and run.experiment_file.exists()):
