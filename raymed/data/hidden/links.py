@@ -57,15 +57,31 @@ def nearest_pairs(vectors: Vectors) -> Pairs:
     rows = np.arange(len(vectors))
     first = np.concatenate([np.repeat(rows, who.shape[1]) for _, who in found])
     real = second >= 0
-    return _without_repeats(first[real], second[real], distance[real], len(vectors))
+    return without_repeats(first[real], second[real], distance[real], len(vectors))
 
 
-def _without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:
+def without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:
+    """Keep each pair once, at its least distance."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     order = np.lexsort((distance, low * samples + high))
     key = (low * samples + high)[order]
     kept = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
     return Pairs(low[kept], high[kept], distance[kept])
+
+
+def either(
+    pairs: Pairs, evidence: Evidence, others: Pairs, of_others: Evidence
+) -> tuple[Pairs, Evidence]:
+    """Join two lists of pairs; a pair that is in both keeps what speaks for it more."""
+    first, second, distance = (
+        np.concatenate([getattr(each, name) for each in (pairs, others)])
+        for name in ("first", "second", "distance")
+    )
+    strength = np.concatenate([evidence, of_others])
+    order = np.lexsort((-strength, second, first))
+    new = np.diff(first[order], prepend=-1) | np.diff(second[order], prepend=-1)
+    kept = order[new != 0]
+    return Pairs(first[kept], second[kept], distance[kept]), strength[kept]
 
 
 @dataclass(frozen=True)
