@@ -142,7 +142,7 @@ class _Judged:
             for side in (self.pairs.first, self.pairs.second):
                 np.maximum.at(inside, side[own], self.evidence[own])
         inside = inside[np.isfinite(inside)]
-        outside = self.strangers.evidence_outside(groups, self.yardstick)
+        outside = self.strangers.outside(groups, self.strangers.evidence(self.yardstick))
         both = np.concatenate([inside, outside, [0.0, 1.0]])
         edges = np.linspace(both.min(), both.max(), _BINS + 1)
         return {

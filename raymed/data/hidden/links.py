@@ -12,7 +12,7 @@ from raymed.data.hidden.evidence import Evidence, Yardstick
 from raymed.data.hidden.neighbours import Indices, Searcher, distance_of
 
 _UPRIGHT, _TURNED = 12, 3
-_QUERIES, _KEPT = 600, 256
+_QUERIES, _KEPT = 500, 2048  # more than the largest group that can be proposed
 _ROWS = 100
 
 
@@ -23,6 +23,10 @@ class Pairs:
     first: Indices
     second: Indices
     distance: Evidence
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Pairs":
+        """Keep some."""
+        return Pairs(self.first[kept], self.second[kept], self.distance[kept])
 
     def groups(self, kept: npt.NDArray[np.bool_], samples: int) -> Indices:
         """Number the groups that the kept pairs link [samples]."""
@@ -107,18 +111,17 @@ class Strangers:
         other, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
         return cls(asked, other, distance_of(similarity))
 
-    def evidence_outside(self, groups: Indices, yardstick: Yardstick) -> Evidence:
+    def evidence(self, yardstick: Yardstick) -> Evidence:
+        """Give the evidence of each asked sample with each of those around it [asked, kept]."""
+        return yardstick.evidence(self.asked[:, None], self.other, self.distance)
+
+    def outside(self, groups: Indices, evidence: Evidence) -> Evidence:
         """Give each asked sample's strongest evidence with a sample outside its group.
 
         Samples all of whose kept neighbours are of their group are left out.
         """
         outside = groups[self.other] != groups[self.asked][:, None]
-        asked = np.broadcast_to(self.asked[:, None], self.other.shape)
-        evidence = np.full(self.other.shape, -np.inf)
-        evidence[outside] = yardstick.evidence(
-            asked[outside], self.other[outside], self.distance[outside]
-        )
-        strongest: Evidence = evidence.max(axis=1)
+        strongest: Evidence = np.where(outside, evidence, -np.inf).max(axis=1)
         return strongest[np.isfinite(strongest)]
 
 

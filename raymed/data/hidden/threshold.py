@@ -10,7 +10,7 @@ from raymed.data.hidden.neighbours import Indices
 
 FALSE_LINKS = 0.05
 """How many false links a proposed group are borne."""
-_LEAST_SCALE = 0.6
+_LEAST_SCALE, _LEAST_OUTSIDE = 0.6, 20
 _STEP, _HIGHEST, _LOST = 0.25, 60.0, 0.05
 _HALF, _TENTH, _HUNDREDTH = 0.3665, 2.2504, 4.6001  # quantiles of a Gumbel distribution
 
@@ -54,11 +54,7 @@ class Choice:
 
 
 def choose_threshold(
-    pairs: Pairs,
-    evidence: Evidence,
-    strangers: Strangers,
-    yardstick: Yardstick,
-    samples: int,
+    pairs: Pairs, evidence: Evidence, strangers: Strangers, yardstick: Yardstick, samples: int
 ) -> Choice | None:
     """Choose a threshold with at most `FALSE_LINKS` false links a group, where links are few.
 
@@ -67,44 +63,61 @@ def choose_threshold(
     and is refused. None where no level is good: then the set shows no groups.
     """
     levels = np.arange(0.0, min(_HIGHEST, evidence.max(initial=0)), _STEP)
+    kept = evidence > 0
+    scale = _Scale(
+        pairs.where(kept),
+        evidence[kept],
+        strangers,
+        strangers.evidence(yardstick),
+        STEP * yardstick.rank,
+        samples,
+    )
     for place, level in enumerate(levels):
-        choice = _choice(float(level), pairs, evidence, strangers, yardstick, samples)
+        choice = scale.judged(float(level))
         if choice is not None and choice.false_links <= FALSE_LINKS:
-            calm = _calmest(levels[place:], pairs, evidence, samples)
-            return _choice(calm, pairs, evidence, strangers, yardstick, samples)
+            calm = scale.judged(scale.calmest(levels[place:]))
+            better = calm is not None and calm.false_links <= FALSE_LINKS
+            return calm if better else choice
     return None
 
 
-def _choice(
-    level: float,
-    pairs: Pairs,
-    evidence: Evidence,
-    strangers: Strangers,
-    yardstick: Yardstick,
-    samples: int,
-) -> Choice | None:
-    """Judge one threshold; None where it makes no groups, or nothing is left outside them."""
-    groups = pairs.groups(evidence > level, samples)
-    sizes = np.bincount(groups)
-    outside = strangers.evidence_outside(groups, yardstick)
-    # A group beyond its own yardstick may be a kind of image.
-    if not 1 < sizes.max() <= STEP * yardstick.rank or len(outside) == 0:
-        return None
-    strangeness = Strangeness.fitted(outside)
-    false_links = float(samples * strangeness.beyond(level)) / int((sizes > 1).sum())
-    return Choice(level, groups, strangeness, outside, false_links)
+@dataclass(frozen=True)
+class _Scale:
+    """Pairs and strangers, to be parted at some level of evidence."""
 
+    pairs: Pairs
+    evidence: Evidence
+    strangers: Strangers
+    of_strangers: Evidence
+    largest: int  # a larger group holds its own yardstick: it may be a kind of image
+    samples: int
 
-def _calmest(levels: Evidence, pairs: Pairs, evidence: Evidence, samples: int) -> float:
-    """Move up to where a change of the threshold changes least, losing few links."""
-    counts = [len(np.bincount(pairs.groups(evidence > levels[0], samples)))]
-    most = counts[0] + _LOST * (samples - counts[0])
-    for level in levels[1:]:
-        count = len(np.bincount(pairs.groups(evidence > level, samples)))
-        if count > most:
-            break
-        counts.append(count)
-    padded = np.array([counts[0], *counts, int(most) + 1])
-    change = padded[2:] - padded[:-2]
-    calm = np.flatnonzero(change == change.min())
-    return float(levels[calm[len(calm) // 2]])
+    def groups(self, level: float) -> Indices:
+        return self.pairs.groups(self.evidence > level, self.samples)
+
+    def judged(self, level: float) -> Choice | None:
+        """Judge one level; None where it makes no groups, or too little is left outside them."""
+        groups = self.groups(level)
+        sizes = np.bincount(groups)
+        if not 1 < sizes.max() <= self.largest:
+            return None
+        outside = self.strangers.outside(groups, self.of_strangers)
+        if len(outside) < _LEAST_OUTSIDE:
+            return None
+        strangeness = Strangeness.fitted(outside)
+        false_links = float(self.samples * strangeness.beyond(level)) / int((sizes > 1).sum())
+        return Choice(level, groups, strangeness, outside, false_links)
+
+    def calmest(self, levels: Evidence) -> float:
+        """Move up to where a change of the level changes least, losing few links."""
+        counts = [int(self.groups(levels[0]).max()) + 1]
+        most = counts[0] + _LOST * (self.samples - counts[0])
+        for level in levels[1:]:
+            count = int(self.groups(level).max()) + 1
+            if count > most:
+                break
+            counts.append(count)
+        padded = np.array([counts[0], *counts, int(most) + 1])
+        change = padded[2:] - padded[:-2]
+        calm = np.flatnonzero(change == change.min())
+        return float(levels[calm[len(calm) // 2]])
