@@ -1,12 +1,14 @@
 """The audit finds copies, small classes and the leak of image-level folds."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from raymed.data import assign_folds, audit, draw_test_split
+from raymed.config.data import Acknowledged
+from raymed.data import HiddenGroups, assign_folds, audit, draw_test_split
+from raymed.data.findings import find_faults
 from raymed.data.phantom import STAGES, draw_phantoms
 
 SIDE = 8
@@ -151,3 +153,49 @@ def test_a_report_is_plain_json(check) -> None:
     report = check(LABELS, PAIRS, checksum=copies(0, 2), site="north")
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["leak_sentinel"] is not None
+
+
+def test_every_serious_finding_can_be_acknowledged(manifest_of, toy_data) -> None:
+    manifest = manifest_of(LABELS, [f"s{row}" for row in range(8)], declared=False)
+    folds = assign_folds(manifest, toy_data(folds=2), 0)
+    hidden = {"people": 3, "images": 8, "confidence": 1.0, "across_patients": 1, "across_splits": 1}
+    kinds = ("exact", "near", "across_patients", "across_splits", "contradictory")
+    facts = {"hidden_groups": hidden, "classes": [], "duplicates": dict.fromkeys(kinds, 1)}
+
+    found = find_faults(manifest, folds, facts, recovered=False)
+
+    serious = {each["name"] for each in found if each["severity"] == "serious"}
+    assert serious == set(get_args(Acknowledged))
+
+
+def test_groups_that_join_patients_and_splits_are_told(manifest_of, toy_data) -> None:
+    manifest = manifest_of(LABELS, PAIRS, split=["train"] * 6 + ["test"] * 2)
+    rows = np.arange(8)
+    group = np.array([0, 0, 0, 3, 4, 4, 4, 7])  # joins p0 with p1, and p2 with p3 of the test
+    hidden = HiddenGroups(group=group, copies=rows, near=rows, threshold=3.0, confidence=0.99)
+    noise = np.random.default_rng(0).integers(0, 255, (8, SIDE, SIDE), dtype=np.uint8)
+
+    report = audit(manifest, assign_folds(manifest, toy_data(folds=2), 0), noise, hidden)
+
+    found = report["hidden_groups"]
+    assert (found["found"], found["people"], found["images"]) == (2, 2, 6)
+    assert (found["across_patients"], found["across_splits"]) == (2, 1)
+    assert found["groups"]["s0000"] == found["groups"]["s0002"] == "group-0001"
+    assert "join" not in what(report, "serious")
+    assert "stand in both train and test" in what(report, "serious")
+    assert "belong to different patients" in what(report, "warning")
+
+
+def test_people_in_several_images_inflate_torn_folds_only(manifest_of, toy_data) -> None:
+    phantoms = draw_phantoms(60, 4)
+    ids = [f"s{row}" for row in range(len(phantoms.labels))]
+    manifest = manifest_of(phantoms.labels.tolist(), ids, declared=False)
+    report = audit(manifest, assign_folds(manifest, toy_data(folds=5), 0), phantoms.images)
+
+    leak = report["leak_sentinel"]
+
+    assert (leak["torn"], leak["grouped_by"]) == ("configured", "hidden groups")
+    assert leak["inflation"]["accuracy"] > 0.15
+    assert leak["configured"]["accuracy"] - leak["image_level"]["accuracy"] < 0.15
+    shuffled = leak["shuffled_labels"]
+    assert shuffled["image_level"]["accuracy"] > shuffled["patient_grouped"]["accuracy"] + 0.2

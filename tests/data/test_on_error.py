@@ -6,8 +6,8 @@ import pytest
 from raymed.data import read_manifest
 from raymed.data.manifest import list_samples
 from raymed.errors import InputError
-from raymed.pipeline.events import Note, result_of
 from raymed.pipeline.decoding import open_images
+from raymed.pipeline.events import Note, result_of
 from tests.data.pixels.scans import write_dicom, write_nifti
 
 

@@ -1,5 +1,7 @@
 """What is compared of an image: its small grey picture, whatever its brightness and contrast."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,12 +21,28 @@ def describe(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
     return np.concatenate(parts)
 
 
-def small_pictures(thumbnails: npt.NDArray[np.uint8], side: int) -> Vectors:
-    """Average thumbnails down to grey pictures float32 [samples, side, side]."""
-    return np.concatenate([_small(part, side) for part in _parts(thumbnails)])
+def small_pictures(thumbnails: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float16]:
+    """Average thumbnails down to grey pictures float16 [samples, side, side]."""
+    return np.concatenate([_small(part, side).astype(np.float16) for part in _parts(thumbnails)])
 
 
-def turned(vectors: Vectors) -> list[Vectors]:
+def frequencies(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
+    """Give unit vectors of how strong each low frequency is: a shift hardly changes them."""
+    return np.concatenate([_frequencies(_small(part, side)) for part in _parts(thumbnails)])
+
+
+def _frequencies(pictures: Vectors) -> Vectors:
+    side = pictures.shape[1]
+    fading = np.hanning(side + 2)[1:-1].astype(np.float32)
+    mean = pictures.mean((1, 2), keepdims=True)
+    strength = np.abs(np.fft.rfft2((pictures - mean) * fading[:, None] * fading))
+    low = np.sqrt(strength[:, np.r_[: side // 4, -side // 4 : 0], : side // 4])
+    flat = low.reshape(len(pictures), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))
+
+
+def turned(vectors: Vectors) -> Iterator[Vectors]:
     """Mirror and turn what `describe` gave: the seven other ways to lay a square."""
     side = round(vectors.shape[1] ** 0.5)
     pictures = vectors.reshape(-1, side, side)
@@ -38,7 +56,8 @@ def turned(vectors: Vectors) -> list[Vectors]:
         quarter[:, ::-1],
         quarter[:, ::-1, ::-1],
     ]
-    return [np.ascontiguousarray(way.reshape(len(vectors), -1)) for way in ways]
+    for way in ways:
+        yield np.ascontiguousarray(way.reshape(len(vectors), -1))
 
 
 def _parts(thumbnails: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:

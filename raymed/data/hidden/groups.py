@@ -1,7 +1,7 @@
 """Samples that come from one person, proposed from pixels alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy.typing as npt
 from raymed.data.hidden.copies import equal_pictures
 from raymed.data.hidden.descriptors import Vectors, describe
 from raymed.data.hidden.evidence import STEP, Evidence, Yardstick, ranks_for
-from raymed.data.hidden.links import Pairs, Strangers, nearest_pairs
+from raymed.data.hidden.links import Pairs, Strangers, either, nearest_pairs
+from raymed.data.hidden.moved import moved_pairs
 from raymed.data.hidden.neighbours import Indices, look_around
 from raymed.data.hidden.threshold import Choice, choose_threshold
 
@@ -18,6 +19,8 @@ LEAST = 40
 """With fewer different images nothing can be told of strangers."""
 _SAME_PICTURE = 0.998
 _BINS = 60
+_ASKED = 300
+_FEWEST_MOVED = 3  # two pictures of next to nothing may be laid over each other by chance
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class HiddenGroups:
     @property
     def found(self) -> int:
         """How many groups of two and more there are."""
-        return int((np.bincount(self.group) > 1).sum())
+        return _several(self.group)
 
     @property
     def people(self) -> int:
@@ -63,6 +66,8 @@ def find_groups(thumbnails: npt.NDArray[np.uint8], seed: int = 0) -> HiddenGroup
     if len(different) < LEAST:
         return HiddenGroups(copies, copies, copies, confidence=certain)
     judged = max(_judged(vectors[different], seed), key=lambda each: each.linked)
+    seen = thumbnails if len(different) == len(thumbnails) else thumbnails[different]
+    judged = _with_moved(judged, seen, seed)
     groups, near = judged.groups
     return HiddenGroups(
         group=_spread(groups, copies, different),
@@ -137,7 +142,7 @@ class _Judged:
             for side in (self.pairs.first, self.pairs.second):
                 np.maximum.at(inside, side[own], self.evidence[own])
         inside = inside[np.isfinite(inside)]
-        outside = self.strangers.evidence_outside(groups, self.yardstick)
+        outside = self.strangers.outside(groups, self.strangers.evidence(self.yardstick))
         both = np.concatenate([inside, outside, [0.0, 1.0]])
         edges = np.linspace(both.min(), both.max(), _BINS + 1)
         return {
@@ -160,3 +165,31 @@ def _judged(vectors: Vectors, seed: int) -> Iterator[_Judged]:
         evidence = yardstick.evidence(pairs.first, pairs.second, pairs.distance)
         choice = choose_threshold(pairs, evidence, strangers, yardstick, samples)
         yield _Judged(pairs, evidence, yardstick, strangers, choice, samples)
+
+
+def _several(groups: Indices) -> int:
+    return int((np.bincount(groups) > 1).sum())
+
+
+def _with_moved(judged: _Judged, thumbnails: npt.NDArray[np.uint8], seed: int) -> _Judged:
+    """Add what is alike only once it is moved; groups that are found already are not searched.
+
+    How near strangers come once aligned is measured on its own, and makes a threshold of its own;
+    the evidence is told from the other one.
+    """
+    samples, yardstick = judged.samples, judged.yardstick
+    alone = np.bincount(judged.groups[0])[judged.groups[0]] == 1
+    others = np.random.default_rng(seed).permutation(np.flatnonzero(~alone))[:_ASKED]
+    pairs, strangers = moved_pairs(thumbnails, np.sort(np.r_[np.flatnonzero(alone), others]))
+    evidence = yardstick.evidence(pairs.first, pairs.second, pairs.distance)
+    choice = choose_threshold(pairs, evidence, strangers, yardstick, samples)
+    if choice is None or _several(choice.groups) < _FEWEST_MOVED:
+        return judged
+    if judged.choice is None:
+        return _Judged(pairs, evidence, yardstick, strangers, choice, samples)
+    shift = judged.choice.threshold - choice.threshold
+    pairs, evidence = either(judged.pairs, judged.evidence, pairs, evidence + shift)
+    groups = pairs.groups(evidence > judged.choice.threshold, samples)
+    return replace(
+        judged, pairs=pairs, evidence=evidence, choice=replace(judged.choice, groups=groups)
+    )

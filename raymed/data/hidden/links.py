@@ -12,7 +12,7 @@ from raymed.data.hidden.evidence import Evidence, Yardstick
 from raymed.data.hidden.neighbours import Indices, Searcher, distance_of
 
 _UPRIGHT, _TURNED = 12, 3
-_QUERIES, _KEPT = 600, 256
+_QUERIES, _KEPT = 500, 2048  # more than the largest group that can be proposed
 _ROWS = 100
 
 
@@ -23,6 +23,10 @@ class Pairs:
     first: Indices
     second: Indices
     distance: Evidence
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> "Pairs":
+        """Keep some."""
+        return Pairs(self.first[kept], self.second[kept], self.distance[kept])
 
     def groups(self, kept: npt.NDArray[np.bool_], samples: int) -> Indices:
         """Number the groups that the kept pairs link [samples]."""
@@ -57,15 +61,31 @@ def nearest_pairs(vectors: Vectors) -> Pairs:
     rows = np.arange(len(vectors))
     first = np.concatenate([np.repeat(rows, who.shape[1]) for _, who in found])
     real = second >= 0
-    return _without_repeats(first[real], second[real], distance[real], len(vectors))
+    return without_repeats(first[real], second[real], distance[real], len(vectors))
 
 
-def _without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:
+def without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:
+    """Keep each pair once, at its least distance."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     order = np.lexsort((distance, low * samples + high))
     key = (low * samples + high)[order]
     kept = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
     return Pairs(low[kept], high[kept], distance[kept])
+
+
+def either(
+    pairs: Pairs, evidence: Evidence, others: Pairs, of_others: Evidence
+) -> tuple[Pairs, Evidence]:
+    """Join two lists of pairs; a pair that is in both keeps what speaks for it more."""
+    first, second, distance = (
+        np.concatenate([getattr(each, name) for each in (pairs, others)])
+        for name in ("first", "second", "distance")
+    )
+    strength = np.concatenate([evidence, of_others])
+    order = np.lexsort((-strength, second, first))
+    new = np.diff(first[order], prepend=-1) | np.diff(second[order], prepend=-1)
+    kept = order[new != 0]
+    return Pairs(first[kept], second[kept], distance[kept]), strength[kept]
 
 
 @dataclass(frozen=True)
@@ -91,18 +111,17 @@ class Strangers:
         other, similarity = (np.concatenate(part) for part in zip(*parts, strict=True))
         return cls(asked, other, distance_of(similarity))
 
-    def evidence_outside(self, groups: Indices, yardstick: Yardstick) -> Evidence:
+    def evidence(self, yardstick: Yardstick) -> Evidence:
+        """Give the evidence of each asked sample with each of those around it [asked, kept]."""
+        return yardstick.evidence(self.asked[:, None], self.other, self.distance)
+
+    def outside(self, groups: Indices, evidence: Evidence) -> Evidence:
         """Give each asked sample's strongest evidence with a sample outside its group.
 
         Samples all of whose kept neighbours are of their group are left out.
         """
         outside = groups[self.other] != groups[self.asked][:, None]
-        asked = np.broadcast_to(self.asked[:, None], self.other.shape)
-        evidence = np.full(self.other.shape, -np.inf)
-        evidence[outside] = yardstick.evidence(
-            asked[outside], self.other[outside], self.distance[outside]
-        )
-        strongest: Evidence = evidence.max(axis=1)
+        strongest: Evidence = np.where(outside, evidence, -np.inf).max(axis=1)
         return strongest[np.isfinite(strongest)]
 
 

@@ -1,6 +1,7 @@
 """Made-up sets of images whose groups are known: unrelated ones, and several a person."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +98,17 @@ def encoded(picture: Pictures, quality: int) -> Pictures:
     return np.asarray(Image.open(file))
 
 
+def moved(
+    picture: Pictures, angle: float = 0, shift: Sequence[float] = (0, 0), scale: float = 1
+) -> Pictures:
+    """Turn (degrees), shift (pixels) and scale a picture."""
+    centre = (SIDE - 1) / 2 * (1 - scale)
+    how = (scale, 0, centre + shift[0], 0, scale, centre + shift[1])
+    image = Image.fromarray(picture).rotate(angle, Image.Resampling.BICUBIC)
+    drawn = image.transform((SIDE, SIDE), Image.Transform.AFFINE, how, Image.Resampling.BICUBIC)
+    return np.asarray(drawn)
+
+
 def changed(picture: Pictures, how: str, rng: np.random.Generator) -> Pictures:
     """Make a copy that is not equal."""
     match how:
@@ -110,6 +122,15 @@ def changed(picture: Pictures, how: str, rng: np.random.Generator) -> Pictures:
             return np.rot90(picture)
         case "brighter":
             return np.clip(picture * rng.uniform(0.6, 0.9) + 20, 0, 255).astype(np.uint8)
+        case "turned":
+            return moved(picture, angle=rng.choice([-1, 1]) * rng.uniform(3, 12))
+        case "shifted":
+            return moved(picture, shift=rng.choice([-4, -3, 3, 4], 2))
+        case "larger":
+            return moved(picture, scale=rng.uniform(0.88, 0.95))
+        case "several things at once":
+            other = moved(picture[:, ::-1], rng.uniform(-8, 8), rng.uniform(-3, 3, 2))
+            return encoded(changed(other, "brighter", rng), 60)
     assert how == "rescaled"
     small = Image.fromarray(picture).resize((48, 48), Image.Resampling.BILINEAR)
     return np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC))

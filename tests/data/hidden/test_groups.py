@@ -54,6 +54,20 @@ def test_a_twentieth_of_copies_is_found_and_nothing_else(name: str, how: str) ->
     assert found.found == right.sum()
 
 
+@pytest.mark.parametrize("how", ["turned", "shifted", "larger", "several things at once"])
+def test_copies_that_were_moved_a_little_are_found(how: str) -> None:
+    pictures = unrelated("digits")[:200]
+    rng = np.random.default_rng(1)
+    originals = rng.choice(len(pictures), 20, replace=False)
+    copies = np.stack([changed(pictures[each], how, rng) for each in originals])
+
+    found = find_groups(np.concatenate([pictures, copies]))
+
+    right = found.group[len(pictures) :] == originals
+    assert right.mean() >= 0.9
+    assert found.found == right.sum()
+
+
 def test_groups_of_unequal_size_among_images_alone_are_found() -> None:
     rng = np.random.default_rng(3)
     people = np.repeat(np.arange(300), np.r_[rng.integers(2, 25, 40), np.ones(260, int)])

@@ -1,0 +1,93 @@
+"""How long the search for hidden groups takes, and how much memory: real images, and very many.
+
+    uv run python benchmarks/audit.py [--samples 200000]
+
+First the 6,400 slices of the Alzheimer set, if it lies at ../shared/data or $RAYMED_TEST_DATA;
+then synthetic thumbnails, a twentieth of them copies that were made brighter and shifted by a
+pixel. Each set is searched in a process of its own, so that its peak memory is its own. The last
+table lies in audit.md.
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import resource
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sklearn.metrics import adjusted_rand_score
+
+from raymed.data.hidden import find_groups
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("RAYMED_TEST_DATA", ROOT.parent / "shared" / "data"))
+SIDE = 64
+COPIES = 20  # one sample of so many
+
+
+def slices() -> tuple[np.ndarray, np.ndarray]:
+    """Read the Alzheimer slices and whose they are."""
+    folder = DATA / "alzheimer"
+    people = pd.read_csv(folder / "subjects_recovered.csv")
+    opened = (Image.open(folder / "images" / file) for file in people["file"])
+    pictures = [np.asarray(image.convert("L").resize((SIDE, SIDE))) for image in opened]
+    return np.stack(pictures), people["subject"].astype("category").cat.codes.to_numpy()
+
+
+def textures(samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw so many textures, the last of them copies of the first."""
+    rng = np.random.default_rng(0)
+    axis = np.fft.fftfreq(SIDE)
+    frequency = np.hypot(axis[:, None], axis[: SIDE // 2 + 1])
+    frequency[0, 0] = 1
+    own = samples - samples // COPIES
+    pictures = np.empty((samples, SIDE, SIDE), dtype=np.uint8)
+    for start in range(0, own, 1000):
+        white = np.fft.rfft2(rng.normal(size=(min(1000, own - start), SIDE, SIDE)))
+        drawn = np.fft.irfft2(white * frequency**-1.5)
+        drawn *= 45 / drawn.std((1, 2), keepdims=True)
+        pictures[start : start + len(drawn)] = np.clip(128 + drawn, 0, 255)
+    copied = np.arange(samples - own)
+    pictures[own:] = np.roll(pictures[copied], 1, axis=2) * 0.9
+    return pictures, np.concatenate([np.arange(own), copied])
+
+
+def measure(answer: Connection, samples: int | None) -> None:
+    """Search one set, and send what came of it."""
+    pictures, truth = slices() if samples is None else textures(samples)
+    started = time.perf_counter()
+    found = find_groups(pictures)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    agreement = adjusted_rand_score(truth, found.group)
+    answer.send((len(pictures), seconds, peak, found.found, agreement))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=200_000)
+    samples = parser.parse_args().samples
+    sets = {"textures": samples}
+    if (DATA / "alzheimer").is_dir():
+        sets = {"Alzheimer slices": None, **sets}
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+    print("| set | images | seconds | peak GiB | groups | adjusted Rand index |")
+    print("|---|---|---|---|---|---|")
+    for name, count in sets.items():
+        context = multiprocessing.get_context("spawn")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=measure, args=(sender, count))
+        process.start()
+        size, seconds, peak, groups, agreement = receiver.recv()
+        process.join()
+        print(f"| {name} | {size:,} | {seconds:.0f} | {peak:.1f} | {groups} | {agreement:.4f} |")
+
+
+if __name__ == "__main__":
+    main()
