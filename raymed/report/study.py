@@ -119,7 +119,7 @@ def _drawn(material: StudyMaterial, plot: _Plot) -> PageFigure:
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.filterwarnings("ignore", message="PedAnova.* low `target` values")  # as is wanted
         figure = plot.draw(material.study)
-    figure.update_layout(title=None)
+    figure.update_layout(title=None, width=None)  # a slice plot would be 300 px a parameter
     best = material.best[0]
     words = (
         f"{plot.title}: {len(material.of('COMPLETE'))} complete trials of {len(material.trials)}; "
