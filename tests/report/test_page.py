@@ -105,8 +105,8 @@ def test_what_is_undefined_is_a_dash(make_run: Make) -> None:
 def test_undeclared_patients_are_said_on_every_figure(make_run: Make) -> None:
     page = _page(make_run(declared=False))
     # In each of 2 views a confusion and a reliability; 2 intervals; 3 members' curves; movement;
-    # abstention; pairs and patterns; 2 curves of each of 3 classes.
-    assert len(page.figures) == 2 * 2 + 2 + 3 + 1 + 1 + 2 + 2 * 3
+    # abstention; pairs and patterns; 2 curves of each of 3 classes; hidden people.
+    assert len(page.figures) == 2 * 2 + 2 + 3 + 1 + 1 + 2 + 2 * 3 + 1
     assert all(SENTENCE in figure for figure in page.figures)
     assert SENTENCE in page.words.partition("Scores")[0]  # and at the top
     declared = _page(make_run(declared=True))
