@@ -62,7 +62,7 @@ def ward(tmp_path: Path) -> Experiment:
                 "phases": [{"epochs": 2, "lr": 2e-3}],
             }
         },
-        "evaluate": {"draws": 50, "gallery": 2},
+        "evaluate": {"draws": 100, "gallery": 2},
         "cluster": {"workers": 1, "device": "cpu", "cache": str(tmp_path / "cache")},
     }
     return parse_experiment(settings, tmp_path, "ward.yaml")
