@@ -59,7 +59,7 @@ def find_groups(thumbnails: npt.NDArray[np.uint8], seed: int = 0) -> HiddenGroup
     without any structure.
     """
     vectors = describe(thumbnails)
-    copies = equal_pictures(thumbnails, structured=vectors.any(axis=1))
+    copies = equal_pictures(thumbnails, structured=(vectors != 0).any(axis=1))
     different = np.unique(copies)
     different = different[vectors[different].any(axis=1)]
     certain = 1.0 if len(np.unique(copies)) < len(copies) else None
