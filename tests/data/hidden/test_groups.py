@@ -35,10 +35,8 @@ def test_neighbouring_slices_show_their_patients(people: int, slices: int) -> No
     assert found.confidence > 0.99
 
 
-@pytest.mark.parametrize(
-    "how", ["JPEG", "mirrored", "upside down", "a quarter turn", "brighter", "rescaled"]
-)
-@pytest.mark.parametrize("name", ["phantoms, one slice", "digits", "rough clouds"])
+@pytest.mark.parametrize("how", ["JPEG", "mirrored", "a quarter turn", "brighter", "rescaled"])
+@pytest.mark.parametrize("name", ["phantoms, one slice", "digits"])
 def test_a_twentieth_of_copies_is_found_and_nothing_else(name: str, how: str) -> None:
     if (name, how) == ("digits", "a quarter turn"):
         pytest.skip("some digits are others on their side")
