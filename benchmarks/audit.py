@@ -4,8 +4,7 @@
 
 First the 6,400 slices of the Alzheimer set, if it lies at ../shared/data or $RAYMED_TEST_DATA;
 then synthetic thumbnails, a twentieth of them copies that were made brighter and shifted by a
-pixel. Each set is searched in a process of its own, so that its peak memory is its own. The last
-table lies in audit.md.
+pixel. Each set is searched in a process of its own, so that its peak memory is its own.
 """
 
 import argparse

@@ -49,8 +49,9 @@ def _aligned(fixed: Vectors, moving: Vectors) -> Evidence:
             seen, inside = _sampled(source, turn, shift, places)
             error = np.where(inside, seen - target.reshape(len(target), -1), 0)
             step = np.einsum("pkl,pl->pk", inverse, np.einsum("pkd,pd->pk", slopes, error))
-            grown, moved = 1 + step[:, 0] + 1j * step[:, 1], step[:, 2] + 1j * step[:, 3]
-            grown = np.where(np.abs(grown) < 0.5, 1, grown).astype(np.complex64)
+            grown = (1 + step[:, 0] + 1j * step[:, 1]).astype(np.complex64)
+            grown[np.abs(grown) < 0.5] = 1
+            moved = (step[:, 2] + 1j * step[:, 3]).astype(np.complex64)
             turn, shift = turn / grown, shift - turn * moved / grown
     seen, inside = _sampled(moving, turn, shift, places)
     compared = inside * weights.ravel()
@@ -71,7 +72,8 @@ def _standard(pictures: Vectors, weights: Vectors) -> Vectors:
     total = weights.sum()
     mean = (pictures * weights).sum((1, 2), keepdims=True) / total
     spread = np.sqrt(((pictures - mean) ** 2 * weights).sum((1, 2), keepdims=True) / total)
-    return np.asarray((pictures - mean) / np.maximum(spread, 1e-6))
+    standard: Vectors = (pictures - mean) / np.maximum(spread, 1e-6)
+    return standard
 
 
 def _slopes(pictures: Vectors, places: Complex) -> Vectors:
@@ -113,4 +115,5 @@ def _correlation(first: Vectors, second: Vectors, weights: Vectors) -> Vectors:
     second = second - (second * weights).sum(1, keepdims=True) / total
     both = (first * second * weights).sum(1)
     norm = np.sqrt((first**2 * weights).sum(1) * (second**2 * weights).sum(1))
-    return np.asarray(both / np.maximum(norm, 1e-6))
+    similarity: Vectors = both / np.maximum(norm, 1e-6)
+    return similarity

@@ -39,7 +39,8 @@ def _frequencies(pictures: Vectors) -> Vectors:
     low = np.sqrt(strength[:, np.r_[: side // 4, -side // 4 : 0], : side // 4])
     flat = low.reshape(len(pictures), -1).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
-    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))
+    units: Vectors = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return units
 
 
 def turned(vectors: Vectors) -> Iterator[Vectors]:
@@ -66,9 +67,9 @@ def _parts(thumbnails: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
 
 def _small(thumbnails: npt.NDArray[np.uint8], side: int) -> Vectors:
     """Average areas; a side that does not divide is met by weights."""
-    grey = thumbnails.astype(np.float32)
+    grey: Vectors = thumbnails.astype(np.float32)
     if grey.ndim == 4:
-        grey = (grey @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+        grey = np.asarray(grey @ np.array([0.299, 0.587, 0.114]), dtype=np.float32)
     down, across = _areas(grey.shape[1], side), _areas(grey.shape[2], side)
     return np.asarray(down @ grey @ across.T, dtype=np.float32)
 

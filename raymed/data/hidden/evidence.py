@@ -36,7 +36,8 @@ class Yardstick:
     def evidence(self, first: Indices, second: Indices, distance: Evidence) -> Evidence:
         """Give the evidence that pairs of samples at these distances are no strangers."""
         reach = np.sqrt(self.reach[first] * self.reach[second])
-        return np.asarray(self.dimension * np.log(reach / distance) - np.log(self.rank))
+        beyond: Evidence = self.dimension * np.log(reach / distance) - np.log(self.rank)
+        return beyond
 
     def correlation(self, evidence: float) -> float:
         """Tell which correlation this evidence is, where samples lie as usual."""

@@ -20,7 +20,6 @@ LEAST = 40
 _SAME_PICTURE = 0.998
 _BINS = 60
 _ASKED = 300
-_FEWEST_MOVED = 3  # two pictures of next to nothing may be laid over each other by chance
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class HiddenGroups:
     @property
     def found(self) -> int:
         """How many groups of two and more there are."""
-        return _several(self.group)
+        return int((np.bincount(self.group) > 1).sum())
 
     @property
     def people(self) -> int:
@@ -59,7 +58,7 @@ def find_groups(thumbnails: npt.NDArray[np.uint8], seed: int = 0) -> HiddenGroup
     without any structure.
     """
     vectors = describe(thumbnails)
-    copies = equal_pictures(thumbnails, structured=np.asarray(vectors.any(axis=1)))
+    copies = equal_pictures(thumbnails, structured=(vectors != 0).any(axis=1))
     different = np.unique(copies)
     different = different[vectors[different].any(axis=1)]
     certain = 1.0 if len(np.unique(copies)) < len(copies) else None
@@ -167,10 +166,6 @@ def _judged(vectors: Vectors, seed: int) -> Iterator[_Judged]:
         yield _Judged(pairs, evidence, yardstick, strangers, choice, samples)
 
 
-def _several(groups: Indices) -> int:
-    return int((np.bincount(groups) > 1).sum())
-
-
 def _with_moved(judged: _Judged, thumbnails: npt.NDArray[np.uint8], seed: int) -> _Judged:
     """Add what is alike only once it is moved; groups that are found already are not searched.
 
@@ -183,7 +178,7 @@ def _with_moved(judged: _Judged, thumbnails: npt.NDArray[np.uint8], seed: int) -
     pairs, strangers = moved_pairs(thumbnails, np.sort(np.r_[np.flatnonzero(alone), others]))
     evidence = yardstick.evidence(pairs.first, pairs.second, pairs.distance)
     choice = choose_threshold(pairs, evidence, strangers, yardstick, samples)
-    if choice is None or _several(choice.groups) < _FEWEST_MOVED:
+    if choice is None:
         return judged
     if judged.choice is None:
         return _Judged(pairs, evidence, yardstick, strangers, choice, samples)

@@ -46,9 +46,10 @@ class Pairs:
         graph = coo_array((least - strength, (first, second)), shape=(samples, samples))
         tree = minimum_spanning_tree(graph.tocsr()).tocoo()
         groups = self.groups(kept, samples)[tree.row]
-        weakest = np.full(samples, np.inf)
+        weakest: Evidence = np.full(samples, np.inf)
         np.minimum.at(weakest, groups, least - tree.data)
-        return np.asarray(weakest[np.isfinite(weakest)])
+        held: Evidence = weakest[np.isfinite(weakest)]
+        return held
 
 
 def nearest_pairs(vectors: Vectors) -> Pairs:

@@ -36,7 +36,7 @@ class Searcher:
         """Build the index: exact up to `EXACT` samples, else cells of principal components."""
         self.vectors = vectors
         count, width = vectors.shape
-        self._index: Any = faiss.IndexFlatIP(width)
+        self._index: faiss.Index = faiss.IndexFlatIP(width)
         if count > EXACT:
             kind = f"PCA{min(_COMPONENTS, width)},IVF{int(2 * count**0.5)},Flat"
             self._index = faiss.index_factory(width, kind, faiss.METRIC_L2)

@@ -11,6 +11,7 @@ from raymed.data.hidden.neighbours import Indices
 FALSE_LINKS = 0.05
 """How many false links a proposed group are borne."""
 _LEAST_SCALE, _LEAST_OUTSIDE = 0.6, 20
+_FEWEST_LINKS = 3  # a lone pair may be chance, or two pictures of next to nothing
 _STEP, _HIGHEST, _LOST = 0.25, 60.0, 0.05
 _HALF, _TENTH, _HUNDREDTH = 0.3665, 2.2504, 4.6001  # quantiles of a Gumbel distribution
 
@@ -99,7 +100,7 @@ class _Scale:
         """Judge one level; None where it makes no groups, or too little is left outside them."""
         groups = self.groups(level)
         sizes = np.bincount(groups)
-        if not 1 < sizes.max() <= self.largest:
+        if self.samples - len(sizes) < _FEWEST_LINKS or sizes.max() > self.largest:
             return None
         outside = self.strangers.outside(groups, self.of_strangers)
         if len(outside) < _LEAST_OUTSIDE:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score
 
-from raymed.data.hidden import find_groups
+from raymed.data.hidden import find_groups, moved, neighbours
 from raymed.data.phantom import draw_phantoms
 from tests.data.hidden.sets import UNRELATED, changed, clouds, resized, unrelated
 
@@ -35,10 +35,8 @@ def test_neighbouring_slices_show_their_patients(people: int, slices: int) -> No
     assert found.confidence > 0.99
 
 
-@pytest.mark.parametrize(
-    "how", ["JPEG", "mirrored", "upside down", "a quarter turn", "brighter", "rescaled"]
-)
-@pytest.mark.parametrize("name", ["phantoms, one slice", "digits", "rough clouds"])
+@pytest.mark.parametrize("how", ["JPEG", "mirrored", "a quarter turn", "brighter", "rescaled"])
+@pytest.mark.parametrize("name", ["phantoms, one slice", "digits"])
 def test_a_twentieth_of_copies_is_found_and_nothing_else(name: str, how: str) -> None:
     if (name, how) == ("digits", "a quarter turn"):
         pytest.skip("some digits are others on their side")
@@ -139,3 +137,15 @@ def test_the_copies_among_chest_films_are_found_and_no_people(shared_data: Path)
     found = find_groups(resized(pictures))
 
     assert (found.found, found.people) == (27, 0)
+
+
+def test_searching_by_cells_finds_what_comparing_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    phantoms = draw_phantoms(100, 5, size=48)
+    monkeypatch.setattr(neighbours, "EXACT", 300)
+    monkeypatch.setattr(neighbours, "_REFERENCES", 300)
+    monkeypatch.setattr(moved, "EXACT", 300)
+
+    found = find_groups(phantoms.images)
+
+    assert adjusted_rand_score(phantoms.patients, found.group) >= 0.99
+    assert find_groups(phantoms.images).group.tolist() == found.group.tolist()
