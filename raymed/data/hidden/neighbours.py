@@ -1,7 +1,6 @@
 """The nearest neighbours of every sample, with Faiss: all compared where few, else by cells."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import faiss
 import numpy as np
