@@ -23,5 +23,5 @@ def test_a_browser_draws_every_figure_and_sorts_every_table(
     # 2 intervals; a reliability in each of 4 views; 3 members' curves; the movement; the leak;
     # 2 abstention curves, a matrix of pairs, the patterns; 2 curves of each of 3 classes;
     # 2 squares, a line.
-    assert len(seen.figures) == 2 + 4 + 3 + 1 + 1 + 2 + 2 + 2 * 3 + (3 if surfaces else 0)
+    assert len(seen.figures) == 2 + 4 + 3 + 1 + 1 + 2 + 2 + 2 * 3 + 1 + (3 if surfaces else 0)
     assert {"Row", "Log loss ↓", "Member", "Class"} <= set(seen.heads)
