@@ -64,9 +64,7 @@ def open_study(
         load_if_exists=True,
     )
     with study_lock(storage, name, folder):
-        _claim(study, identity, place)
-        token = str(study.user_attrs.get(TOKEN) or uuid.uuid4().hex)
-        study.set_user_attr(TOKEN, token)
+        token = _claim(study, identity, place)
     return SharedStudy(
         study=study,
         storage=storage,
@@ -83,8 +81,11 @@ def open_study(
     )
 
 
-def _claim(study: optuna.Study, identity: Identity, place: str) -> None:
-    """Mark a new study as this experiment's; refuse one that is another's, or not of raymed."""
+def _claim(study: optuna.Study, identity: Identity, place: str) -> str:
+    """Mark a new study as this experiment's; refuse one that is another's, or not of raymed.
+
+    Returns the study's token, which no other study has.
+    """
     found = study.user_attrs.get(IDENTITY)
     if found is not None:
         identity.refuse_other(found, place)
@@ -93,6 +94,9 @@ def _claim(study: optuna.Study, identity: Identity, place: str) -> None:
         raise InputError(place, fault, "give the experiment another name")
     else:
         study.set_user_attr(IDENTITY, identity.facts())
+    token = str(study.user_attrs.get(TOKEN) or uuid.uuid4().hex)
+    study.set_user_attr(TOKEN, token)
+    return token
 
 
 def _refuse_other_name(storage: BaseStorage, name: str, place: str) -> None:

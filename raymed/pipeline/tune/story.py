@@ -14,7 +14,7 @@ from raymed.evaluation import Selection
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage, result_of
 from raymed.pipeline.members import check_recipe
-from raymed.pipeline.placement import place, refuse_endless
+from raymed.pipeline.placement import Placement, place, refuse_endless
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.at_work import trial_name
@@ -102,23 +102,7 @@ def _stages(
     with closing(open_search(experiment, folder, prepared, space)) as study:
         study.heartbeat()
         enqueue(study, space, earlier)
-        deciding = Deciding(
-            experiment,
-            folder,
-            prepared,
-            study,
-            placement.device,
-            placement.workers // recipe.workers,
-            Scoring(
-                experiment,
-                folder,
-                prepared,
-                study,
-                placement.gpus / placement.workers * recipe.workers,
-                paired=search.pruner == "paired",
-            ),
-            waiting=study.adopt(alone=search.storage is None),
-        )
+        deciding = _decider(experiment, folder, prepared, study, placement)
         deciding.logs = open_logs(folder, study, space, tracking, deciding.news)
         if len(study.study.directions) == 2:
             yield Note("two objectives: no trial is stopped early")
@@ -131,6 +115,30 @@ def _stages(
         yield from told(deciding)
         yield Stage("judging the choice")
         return _tuned(experiment, folder, prepared, study, space)
+
+
+def _decider(
+    experiment: Experiment,
+    folder: RunFolder,
+    prepared: Prepared,
+    study: SharedStudy,
+    placement: Placement,
+) -> Deciding:
+    """Make what decides; it begins with the trials that other drivers left."""
+    search = experiment.search or Search()
+    processes = experiment.recipes[searched_recipe(search, experiment.recipes)].workers
+    gpus = placement.gpus / placement.workers * processes
+    scoring = Scoring(experiment, folder, prepared, study, gpus, paired=search.pruner == "paired")
+    return Deciding(
+        experiment,
+        folder,
+        prepared,
+        study,
+        placement.device,
+        placement.workers // processes,
+        scoring,
+        waiting=study.adopt(alone=search.storage is None),
+    )
 
 
 def _tuned(

@@ -2,35 +2,30 @@
 
 import json
 import os
-import shutil
 import socket
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from raymed.config import Experiment, read_experiment, write_experiment
-from raymed.errors import DiskFullError, InputError
+from raymed.errors import InputError
 from raymed.files import (
-    complete,
     lock_holder,
-    mark_complete,
     read_json,
     take_lock,
     write_json,
     write_text,
 )
+from raymed.runs.member_folder import MemberFolder, now
 
 SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
 LEFT_OUT_SITES = "evaluations/sites"
-FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
 
 
 @dataclass(frozen=True)
@@ -167,7 +162,7 @@ class RunFolder:
         """What Ray and the workers said."""
         return self.path / "log"
 
-    def member(self, member_id: str) -> "MemberFolder":
+    def member(self, member_id: str) -> MemberFolder:
         """Give the folder of one member."""
         return MemberFolder(self.path / "members" / member_id, member_id)
 
@@ -231,67 +226,6 @@ class RunFolder:
     def held_by(self) -> str | None:
         """Tell which process builds in the folder, None when none does."""
         return lock_holder(self.path / ".lock")
-
-
-@dataclass(frozen=True)
-class MemberFolder:
-    """The folder of one member: a folder for each fold, then its joined predictions."""
-
-    path: Path
-    id: str
-
-    def fold(self, fold: int) -> Path:
-        """Give the folder of one fold."""
-        return self.path / f"fold-{fold}"
-
-    @property
-    def sharpness_file(self) -> Path:
-        """The sharpness of its first fold's model, where it was measured."""
-        return self.path / "sharpness.json"
-
-    def start_attempt(self, fold: int) -> Path:
-        """Make the folder of one more try at a fold; only the try that DONE names counts."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        attempt = self.fold(fold) / f"{stamp}-{uuid.uuid4().hex[:8]}"
-        attempt.mkdir(parents=True)
-        return attempt
-
-    def earlier_attempts(self, fold: int) -> list[Path]:
-        """List the tries at a fold so far, the newest first."""
-        folder = self.fold(fold)
-        attempts = [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
-        return sorted(attempts, reverse=True)
-
-    def finish_fold(self, fold: int, attempt: Path, **facts: Any) -> None:
-        """Name the attempt that counts, then drop the others."""
-        names = [f"{attempt.name}/{name}" for name in FOLD_FILES]
-        mark_complete(self.fold(fold), names, attempt=attempt.name, fold=fold, **facts)
-        (self.fold(fold) / "FAILED.json").unlink(missing_ok=True)
-        for other in self.earlier_attempts(fold):
-            if other != attempt:
-                shutil.rmtree(other, ignore_errors=True)
-
-    def completed_fold(self, fold: int) -> Path | None:
-        """Return the attempt that counts, if the fold is complete and unharmed."""
-        done = complete(self.fold(fold))
-        return self.fold(fold) / str(done["attempt"]) if done is not None else None
-
-    def fold_facts(self, fold: int) -> dict[str, Any]:
-        """Read what was written down about a complete fold: seconds, device, versions."""
-        facts = read_json(self.fold(fold) / "DONE.json")
-        assert isinstance(facts, dict)
-        return facts
-
-    def record_failure(self, fold: int, reason: str, trace: str) -> None:
-        """Keep the exception of a fold beside it; the next build tries again."""
-        failure = {"reason": reason, "trace": trace, "time": now()}
-        with suppress(DiskFullError):
-            write_json(self.fold(fold) / "FAILED.json", failure)
-
-
-def now() -> str:
-    """Return the time as text, UTC to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _first_difference(key: str, was: Any, is_: Any) -> str:
