@@ -8,7 +8,7 @@ from raymed.data.manifest import Manifest
 
 
 class Finding(NamedTuple):
-    """`serious` ones stop a build unless the configuration acknowledges their name."""
+    """`serious` ones end `raymed check` with exit code 1 unless `data.acknowledge` names them."""
 
     severity: str
     name: str
