@@ -1,29 +1,35 @@
 """Several machines: a session counts them, and SQLite is refused there."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from raymed.cluster.session import count_nodes
-from raymed.errors import InputError
 from raymed.search import refuse_for_nodes
+
+_TWO_NODES = """
+import ray
+from ray.cluster_utils import Cluster
+from raymed.cluster.session import count_nodes
+from raymed.search import refuse_for_nodes
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+cluster.add_node(num_cpus=1)
+ray.init(address=cluster.address, log_to_driver=False)
+refuse_for_nodes("sqlite:///study.db", count_nodes())
+"""
 
 
 @pytest.mark.slow
-def test_the_nodes_of_the_running_ray_are_counted_and_sqlite_is_refused_on_two(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    import ray
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        cluster.add_node(num_cpus=1)
-        ray.init(address=cluster.address, log_to_driver=False)
-        with pytest.raises(InputError, match=r"search\.storage: SQLite .* this search runs on 2"):
-            refuse_for_nodes("sqlite:///study.db", count_nodes())
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
+def test_the_nodes_of_the_running_ray_are_counted_and_sqlite_is_refused_on_two() -> None:
+    without_token = {**os.environ, "RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode
+    script = [sys.executable, "-c", _TWO_NODES]
+    ended = subprocess.run(
+        script, env=without_token, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "InputError: search.storage: SQLite" in ended.stderr
+    assert "this search runs on 2" in ended.stderr
 
 
 @pytest.mark.parametrize(
