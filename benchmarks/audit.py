@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score
 
-from raymed.data.hidden import find_groups
+from raymed.data.audit.hidden import find_groups
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("RAYMED_TEST_DATA", ROOT.parent / "shared" / "data"))

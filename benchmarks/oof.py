@@ -29,7 +29,7 @@ import sklearn
 
 import raymed
 from raymed.data.folds import Folds
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.data.predictions import SPLIT, prediction_schema, prediction_table
 from raymed.data.samples import SampleColumns
 from raymed.ensemble import fit_meta_learner, join_members

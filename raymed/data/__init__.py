@@ -1,11 +1,11 @@
 """Data: from a folder of scans to a manifest, folds, an audit and memory-mapped pixels."""
 
 from raymed.data.arrays import open_array
-from raymed.data.audit import audit
+from raymed.data.audit.audit import audit
+from raymed.data.audit.hidden import HiddenGroups, find_groups
 from raymed.data.folds import Folds, assign_folds, draw_test_split
-from raymed.data.hidden import HiddenGroups, find_groups
 from raymed.data.image_cache import decode_images, image_file
-from raymed.data.manifest import Manifest, list_samples, read_manifest
+from raymed.data.intake.manifest import Manifest, list_samples, read_manifest
 
 __all__ = [
     "Folds",

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from sklearn.model_selection import StratifiedGroupKFold
 
 from raymed.config import DataConfig
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
 

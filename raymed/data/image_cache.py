@@ -7,7 +7,7 @@ import numpy as np
 
 from raymed.data.arrays import new_array
 from raymed.data.images import load_images
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.files import complete, digest, mark_complete, whole_file
 
 PREPARATION = "pad-bicubic-1"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from raymed.data.folds import TEST, Folds
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from raymed.data.folds import TEST, Folds
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.errors import InputError, some
 
 _PLACE = "evaluate.sites"

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raymed.data.folds import Folds
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.data.predictions import logits_of, prediction_schema
 from raymed.ensemble.oof import OofTable, words
 from raymed.errors import InputError, some

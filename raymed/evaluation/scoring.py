@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from raymed.data.classes import check_positive
+from raymed.data.intake.classes import check_positive
 from raymed.data.predictions import Level
 from raymed.errors import InputError
 from raymed.evaluation import metrics

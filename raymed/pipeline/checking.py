@@ -20,9 +20,9 @@ from raymed.data import (
     list_samples,
     open_array,
 )
-from raymed.data.audit import SCHEMA
-from raymed.data.recovered import patients_as_before, recover_patients
-from raymed.data.sentinel import LEAK_SIZE
+from raymed.data.audit.audit import SCHEMA
+from raymed.data.audit.recovered import patients_as_before, recover_patients
+from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
 from raymed.pipeline.decoding import decode, open_images

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from raymed.data import Manifest, decode_images, image_file
 from raymed.data.images import Inspection, inspect_images
-from raymed.data.manifest import Listing
+from raymed.data.intake.manifest import Listing
 from raymed.pipeline.events import Event, Note, Stage
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from raymed.config import Slices
-from raymed.data.finding import IMAGE_SUFFIXES, find_images
-from raymed.data.frames import references_of
-from raymed.data.keyed import TABLE_SUFFIXES, column_of, read_table
-from raymed.data.moved import place_images
-from raymed.data.patients import patients_in_paths
+from raymed.data.intake.frames import references_of
+from raymed.data.intake.image_files import IMAGE_SUFFIXES, find_images
+from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, read_table
+from raymed.data.intake.moved import place_images
+from raymed.data.intake.patients import patients_in_paths
 from raymed.errors import InputError, some
 
 

@@ -14,7 +14,7 @@ from raymed.config import Intensity
 from raymed.data import Manifest
 from raymed.data.arrays import new_array
 from raymed.data.images import inspect_images, load_images
-from raymed.data.manifest import refuse_images
+from raymed.data.intake.manifest import refuse_images
 from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError
 from raymed.files import whole_file

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from raymed.config import DataConfig
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 
 
 class ToyFolder:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from raymed.data import Folds, assign_folds, read_manifest
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.data.samples import SampleColumns
 from raymed.errors import InputError
 

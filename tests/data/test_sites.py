@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raymed.data.folds import TEST
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.data.sites import classes_of_one_site, site_folds, site_names
 from raymed.errors import InputError
 

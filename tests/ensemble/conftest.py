@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from raymed.data.folds import Folds
-from raymed.data.manifest import Manifest
+from raymed.data.intake.manifest import Manifest
 from raymed.data.predictions import prediction_table
 from raymed.data.samples import SampleColumns
 from raymed.ensemble import OofTable, join_members

@@ -9,8 +9,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from raymed.config import Experiment, parse_experiment
 from raymed.data import Manifest
+from raymed.data.audit.recovered import recover_patients
 from raymed.data.phantom import STAGES, write_phantoms
-from raymed.data.recovered import recover_patients
 from raymed.errors import InputError
 from raymed.pipeline.checking import Checked, check
 from raymed.pipeline.events import result_of

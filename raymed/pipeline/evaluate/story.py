@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raymed.data import Folds, Manifest
-from raymed.data.external import Overlap, list_external
+from raymed.data.intake.external import Overlap, list_external
 from raymed.errors import InputError
 from raymed.files import digest, read_json
 from raymed.pipeline.decoding import open_images

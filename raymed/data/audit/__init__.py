@@ -1,0 +1,1 @@
+"""The audit: copies, hidden people, leaks, and what is said of them."""

@@ -1,0 +1,1 @@
+"""Intake: what a source lists, what each sample is, and whose."""

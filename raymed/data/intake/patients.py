@@ -1,0 +1,82 @@
+"""Who a sample belongs to."""
+
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+from raymed.config import DataConfig
+from raymed.data.intake.frames import PREFIX, UNREADABLE
+from raymed.data.intake.keyed import values_of_samples
+from raymed.errors import InputError, some
+
+
+def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
+    """Return each sample's patient as `data.patients` says; every sample must have one.
+
+    With `patients: none` a sample is its own patient, but frames of one file are of one; with
+    `recovered` it is so at first.
+    """
+    source = data.patients
+    assert source is not None
+    if not source.known:
+        return samples["whole" if "whole" in samples.columns else "sample_id"]
+    if source.pattern is not None:
+        values = pd.Series(patients_in_paths(samples["relative"], source.pattern), samples.index)
+        _refuse_mixed(values, samples)
+        return values
+    if source.dicom is not None:
+        return _patients_in_headers(samples, source.dicom)
+    assert source.column is not None
+    return values_of_samples(samples, data.source, source.column, source.file, source.key)
+
+
+def _refuse_mixed(patients: pd.Series, samples: pd.DataFrame) -> None:
+    """Refuse a pattern that gives one patient the DICOM files of several; ids stay untold."""
+    header = PREFIX + "PatientID"
+    if header not in samples.columns:
+        return
+    named = samples[~samples[header].str.startswith(UNREADABLE) & (samples[header] != "")]
+    firsts = named.assign(patient=patients).drop_duplicates(["patient", header])
+    for patient, rows in firsts.groupby("patient"):
+        if len(rows) > 1:
+            raise InputError(
+                "data.patients.pattern",
+                f"takes files of {len(rows)} patients for one, {patient!r}, by their headers: "
+                f"{some(rows['sample_id'].tolist())}",
+                "divide them, or say {dicom: PatientID} or a table's column",
+            )
+
+
+def _patients_in_headers(samples: pd.DataFrame, attribute: str) -> pd.Series:
+    """Give the pseudonyms of what a DICOM attribute says; every sample must have it."""
+    place = f"data.patients.dicom: {attribute}"
+    if PREFIX + attribute not in samples.columns:
+        raise InputError(place, "no image is a DICOM file", "say where patients are otherwise")
+    values = samples[PREFIX + attribute]
+    missing = samples["sample_id"][values == ""].tolist()
+    if missing:
+        raise InputError(place, f"{len(missing)} images do not have it: {some(missing)}")
+    return values
+
+
+def patients_in_paths(paths: Iterable[str], pattern: str) -> list[str]:
+    """Return the patient in each path: what the one group of `pattern` matches."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise InputError("patients pattern", f"{pattern!r} is not valid: {error}") from None
+    if compiled.groups != 1:
+        raise InputError(
+            "patients pattern",
+            f"{pattern!r} has {compiled.groups} groups",
+            "put the patient into one pair of parentheses",
+        )
+    found = [(path, compiled.search(path)) for path in paths]
+    strangers = [path for path, match in found if match is None or not match.group(1)]
+    if strangers:
+        raise InputError(
+            "patients pattern",
+            f"{pattern!r} finds no patient in {len(strangers)} images: {some(strangers)}",
+        )
+    return [match.group(1) for _, match in found if match is not None]
