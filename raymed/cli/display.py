@@ -14,14 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from raymed.cli.grid import grid, stage_line, time_line
-from raymed.cli.trials import study_lines, trial_line
+from raymed.cli.grid import duration, grid, stage_line, time_line
+from raymed.cli.study import study_lines, trials_table
 from raymed.config import Experiment
 from raymed.pipeline.board import Board, seconds_left
 from raymed.pipeline.build import Built, build_events
 from raymed.pipeline.events import Event, MemberFailed, Note, Stage, Training, TrialEnded
 from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
+from raymed.pipeline.tally import Tally
 from raymed.runs import RunFolder
 
 Result = TypeVar("Result")
@@ -135,17 +136,34 @@ class BuildDisplay:
 
     def _draw(self) -> RenderableType:
         board, now = self.board, time.time()
+        parts: list[RenderableType] = [grid(board, self.console)] if board.members else []
         if board.tally is not None and not board.finished:
+            if board.tally.leading:
+                parts.append(trials_table(board.tally.leading))
             lines = [stage_line(board), *study_lines(board.tally, now)]
-            below = Text("\n".join(lines))
-            return Group(grid(board, self.console), below) if board.members else below
-        elapsed = now - board.started
+            return Group(*parts, Text("\n".join(lines)))
         left = seconds_left(board) if board.members else None
-        line = Text(f"{stage_line(board)}  {time_line(elapsed, left)}", no_wrap=True)
-        return Group(grid(board, self.console), line) if board.members else line
+        line = Text(f"{stage_line(board)}  {time_line(now - board.started, left)}", no_wrap=True)
+        return Group(*parts, line)
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, highlight=False)
+
+
+def trial_line(event: TrialEnded, tally: Tally | None = None, now: float = 0) -> str:
+    """Say how a trial ended, which is the best so far, and how long the rest takes if known."""
+    best = "" if event.best is None else f"; best {event.best[1]:.4f}, trial {event.best[0]}"
+    left = None if tally is None else tally.left(now)
+    best += f"; about {duration(left)} left" if left else ""
+    if event.state == "complete" and event.value is not None:
+        return f"[green]trial {event.number}[/]: log loss {event.value:.4f}{best}"
+    if event.state == "pruned":
+        if event.within is not None:
+            where = "in fold {} after epoch {}".format(*event.within)
+        else:
+            where = "after 1 fold" if event.folds == 1 else f"after {event.folds} folds"
+        return f"[dim]trial {event.number}[/]: stopped {where}{best}"
+    return f"[red]trial {event.number} failed:[/] {escape(event.reason)}"
 
 
 def _print_summary(console: Console, built: Built) -> None:

@@ -1,4 +1,4 @@
-"""The table of members and folds, live in a build and once in `raymed status`."""
+"""The table of members and folds, live and in `raymed status`, and how time is told."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from raymed.pipeline.board import FEATURES, STATES, Board, Cell
-from raymed.pipeline.status import Status, first_failures
+from raymed.pipeline.board import FEATURES, Board, Cell
 
 _NAME_WIDTH = 20
 _STYLES = {"done": "green", "running": "cyan", "failed": "red", "interrupted": "yellow"}
@@ -56,31 +55,6 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
-
-
-def show_status(status: Status, console: Console) -> None:
-    """Print where a build stands."""
-    board, state = status.board, status.state
-    by = f" ({status.holder})" if status.holder else ""
-    console.print(f"[bold]{escape(board.name)}[/]: {state}{escape(by)}", soft_wrap=True)
-    if state != "complete":
-        verb = "at" if state == "running" else "stopped at"
-        told = f"{verb} stage: {escape(stage_line(board))}" if board.stage else "no stage recorded"
-        console.print(told, soft_wrap=True, highlight=False)
-    if board.started:
-        left = status.left
-        line = time_line(status.elapsed, left)
-        console.print(f"{duration(status.elapsed)} taken" if state == "complete" else line)
-    if board.members:
-        console.print(grid(board, console))
-        words = ["left" if name == "waiting" else name for name in STATES]
-        counts = [board.count(name) for name in STATES]
-        console.print(", ".join(f"{n} {w}" for n, w in zip(counts, words, strict=True)))
-    for name, reason in first_failures(board.members).items():
-        console.print(f"[red]failed:[/] {escape(name)}, {escape(reason)}", soft_wrap=True)
-    if state == "stopped":
-        verb = "build" if board.tally is None else "tune"
-        console.print(f"the same raymed {verb} again continues")
 
 
 def _table(board: Board) -> Table:

@@ -131,7 +131,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,
 ) -> None:
     """Tell what is done, running, failed and left, also while a build runs or after it died."""
-    from raymed.cli.grid import show_status
+    from raymed.cli.status import show_status
     from raymed.pipeline.status import read_status
 
     found = read_status(run)

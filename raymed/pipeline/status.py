@@ -32,17 +32,20 @@ class Status:
         return "complete" if self.board.finished else "stopped"
 
     @property
+    def now(self) -> float:
+        """The time that it is told for: now while a process builds, else that of its last word."""
+        return time.time() if self.holder is not None else self.board.updated
+
+    @property
     def elapsed(self) -> float:
         """Seconds that the build has run, or ran until its last word."""
-        until = time.time() if self.holder is not None else self.board.updated
-        return max(0.0, until - self.board.started)
+        return max(0.0, self.now - self.board.started)
 
     @property
     def left(self) -> float | None:
         """Seconds of training left, in the next build when none runs; None when unknown."""
         if self.board.tally is not None:
-            running = self.holder is not None
-            return self.board.tally.left(time.time() if running else self.board.updated)
+            return self.board.tally.left(self.now)
         if not self.board.members:
             return None
         return seconds_left(self.board, failed_too=self.holder is None)

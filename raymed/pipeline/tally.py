@@ -5,6 +5,18 @@ Loads neither torch nor Ray nor Optuna, so that another process can ask at once.
 
 from dataclasses import dataclass
 
+Told = float | int | str | bool | None
+"""A parameter as it is told."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A complete trial among the best: its number, its score, its parameters by name."""
+
+    number: int
+    score: float
+    parameters: dict[str, Told]
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -13,7 +25,7 @@ class Tally:
     `best` and `recipe`, the recipe as it stands, are a trial's number and its score, None while it
     is not complete. `spared` folds were not trained as their trials were stopped. `trained` are the
     seconds of the folds of ended trials, `under_way` those of the finished folds of the others.
-    Budgets are None where there is none.
+    `leading` are the best trials, the best one first. Budgets are None where there is none.
     """
 
     at: float
@@ -24,6 +36,7 @@ class Tally:
     spared: int = 0
     best: tuple[int, float] | None = None
     recipe: tuple[int, float] | None = None
+    leading: tuple[Standing, ...] = ()
     hours: float = 0
     gpu_hours: float = 0
     trained: float = 0

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from raymed.cli.grid import duration, grid
 from raymed.files import write_json
 from raymed.pipeline.board import BOARD, Board, Cell, Row
+from raymed.pipeline.tally import Standing, Tally
 
 Call = Callable[..., Any]
 
@@ -41,6 +43,23 @@ def run(tmp_path: Path) -> Path:
     write_json(tmp_path / "progress.json", BOARD.dump_python(board(), mode="json"))
     write_json(tmp_path / "members/1/fold-2/FAILED.json", {"reason": "no [loss]"})
     return tmp_path
+
+
+def test_the_status_of_a_search_tells_its_best_trials_and_its_budget(
+    raymed: Call, tmp_path: Path
+) -> None:
+    leading = (Standing(6, 0.6123, {"sam.rho": 0.0212}), Standing(0, 0.64, {"sam.rho": 0.05}))
+    tally = Tally(61, 7, 4, 1, best=(6, 0.6123), leading=leading, trials_budget=20)
+    told = BOARD.dump_python(replace(board(), tally=tally), mode="json")
+    write_json(tmp_path / "progress.json", told)
+
+    said = raymed("status", tmp_path)
+
+    assert said.code == 0
+    assert "best: trial 6, log loss 0.6123" in said.out
+    assert "12 of 20 trials: 7 complete, 4 stopped early, 1 failed" in said.out
+    table = [line.split() for line in said.out.splitlines() if line.startswith("│")]
+    assert [row[1:6:2] for row in table] == [["6", "0.6123", "0.0212"], ["0", "0.6400", "0.05"]]
 
 
 def test_status_tells_counts_the_first_exception_and_the_remedy(raymed: Call, run: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from raymed.cli.trials import trial_line
+from raymed.cli.display import trial_line
 from raymed.pipeline.events import TrialEnded
 
 Call = Callable[..., Any]

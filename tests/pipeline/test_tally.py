@@ -7,7 +7,7 @@ import pytest
 from raymed.pipeline.board import BOARD, Board
 from raymed.pipeline.events import TrialEnded
 from raymed.pipeline.recording import take
-from raymed.pipeline.tally import Tally
+from raymed.pipeline.tally import Standing, Tally
 
 FIVE = Tally(
     at=1000,
@@ -58,7 +58,8 @@ def test_the_gain_needs_both_scores() -> None:
 
 def test_a_board_counts_a_trial_once_and_is_read_back_with_its_tally() -> None:
     board = Board("toy")
-    take(board, FIVE)
+    standing = Standing(3, 0.5, {"lr": 1e-3, "epochs": 3, "ema": True, "model": "a", "sam": None})
+    take(board, replace(FIVE, leading=(standing,)))
     take(board, TrialEnded(4, "pruned", 1))
     assert board.done == 5
     assert BOARD.validate_python(BOARD.dump_python(board, mode="json")) == board

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from raymed.cli.display import BuildDisplay
-from raymed.cli.trials import OTHER_DATA, outcome_words, study_lines, trial_line
+from raymed.cli.display import BuildDisplay, trial_line
+from raymed.cli.study import study_lines
+from raymed.cli.tuning import OTHER_DATA, outcome_words
 from raymed.evaluation import Difference, Estimate, Losses, Selection
 from raymed.pipeline.board import Cell, Row
 from raymed.pipeline.events import Plan, Stage, TrialEnded
-from raymed.pipeline.tally import Tally
+from raymed.pipeline.tally import Standing, Tally
 
 TALLY = Tally(
     at=0,
@@ -21,6 +22,10 @@ TALLY = Tally(
     spared=9,
     best=(6, 0.6123),
     recipe=(0, 0.64),
+    leading=(
+        Standing(6, 0.6123, {"sam.rho": 0.0212, "model": "resnet18"}),
+        Standing(0, 0.64, {"sam.rho": 0.05}),
+    ),
     hours=0.25,
     trained=1200,
     at_once=2,
@@ -87,6 +92,9 @@ def test_the_live_view_shows_running_folds_and_the_study_below_them() -> None:
     assert isinstance(file, io.StringIO)
     lines = file.getvalue().splitlines()
     assert any("trial-12" in line and "30s" in line for line in lines)
+    assert next(line.split() for line in lines if "0.6123" in line) == [
+        "│", "6", "│", "0.6123", "│", "0.0212", "│", "resnet18", "│",
+    ]  # fmt: skip
     assert "searching 12/20" in lines
     assert "12 of 20 trials: 7 complete, 4 stopped early, 1 failed; 9 folds spared" in lines
 
