@@ -17,7 +17,7 @@ from raymed.data.images import Inspection, inspect_images
 from raymed.data.intake.classes import check_positive, class_order, named_labels
 from raymed.data.intake.keyed import values_of_samples
 from raymed.data.intake.patients import find_patients
-from raymed.data.intake.readers import read_source
+from raymed.data.intake.sources import read_source
 from raymed.data.intake.subgroups import PREFIX, Groups, carry_groups, group_samples
 from raymed.data.pixels.opening import MISSING
 from raymed.errors import InputError, some
