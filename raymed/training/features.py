@@ -9,7 +9,7 @@ import torch
 
 from raymed.config import Recipe
 from raymed.data.arrays import new_array, open_array
-from raymed.data.image_cache import PREPARATION
+from raymed.data.decoded.building import PREPARATION
 from raymed.files import complete, digest, mark_complete, whole_file
 from raymed.models import build_classifier, weights_identity
 from raymed.training.inputs import Inputs
