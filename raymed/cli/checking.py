@@ -22,7 +22,7 @@ _SEVERITIES = ("serious", "warning", "note")
 def show_check(
     experiment: Experiment, run: Path | None, output: Path | None, *, as_json: bool
 ) -> None:
-    """Check the data and print what was found; serious findings end it with exit code 1."""
+    """Check the data and print what was found; ends with exit code 1 where a build would stop."""
     console = Console(stderr=as_json)
     events = check_events(experiment, run, output)
     audit = result_of(events) if as_json else follow_until_stopped(events, console)

@@ -79,7 +79,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the audit for a program")] = False,
 ) -> None:
-    """Audit the data: leaks, copies, hidden people. Exit code 1: serious, not acknowledged."""
+    """Audit the data: leaks, copies, hidden people. Exit code 1: a build would stop."""
     from raymed.config import read_experiment
 
     experiment = read_experiment(config, overrides or ())

@@ -23,6 +23,7 @@ from raymed.data import (
 from raymed.data.audit.audit import SCHEMA
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
+from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
 from raymed.pipeline.decoding import decode, open_images
@@ -68,10 +69,43 @@ def check_events(
     folder.refuse_other(experiment)
     checked = yield from check(experiment, folder)
     file = output if output is not None else folder.audit_file
+    if output is None:
+        refuse_changed(folder, checked.manifest, checked.folds)
     contact = folder.contact_file if output is None else None
     yield from write_audit(experiment, file, checked, contact)
     found: dict[str, Any] = read_json(file)
     return found
+
+
+def refuse_changed(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
+    """Refuse a run whose samples or folds, once frozen, come out otherwise."""
+    if run.manifest_file.exists() and run.folds_file.exists():
+        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
+        for what, was, now in (
+            ("images or labels", before[0].content, manifest.content),
+            ("folds", before[1].content, folds.content),
+        ):
+            if was != now:
+                raise InputError(
+                    str(run.path),
+                    f"its {what} are not those of its source any more",
+                    "restore the source, or build into another folder with --run",
+                )
+
+
+def refuse_serious(audit: Mapping[str, Any], data: DataConfig, place: str) -> None:
+    """Stop at serious findings that the configuration does not acknowledge, naming each."""
+    found = unacknowledged(audit, data)
+    if not found:
+        return
+    told = "\n".join(f"  {each['name']}: {each['what']} {each['remedy']}" for each in found)
+    names = ", ".join([*data.acknowledge, *dict.fromkeys(each["name"] for each in found)])
+    raise InputError(
+        place,
+        f"{len(found)} serious finding{'s' * (len(found) > 1)} of the audit that the "
+        f"configuration does not acknowledge:\n{told}\nNothing was trained",
+        f"mend the data, or go on knowing this with the line\n  data: {{acknowledge: [{names}]}}",
+    )
 
 
 def unacknowledged(audit: Mapping[str, Any], data: DataConfig) -> list[dict[str, str]]:

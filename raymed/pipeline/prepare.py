@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from raymed.config import Experiment
 from raymed.data import Folds, Manifest
 from raymed.data.sites import site_folds
-from raymed.errors import InputError
-from raymed.pipeline.checking import check, write_audit
+from raymed.files import read_json
+from raymed.pipeline.checking import check, refuse_changed, refuse_serious, write_audit
 from raymed.pipeline.decoding import decode
 from raymed.pipeline.events import Event
 from raymed.runs import RunFolder
@@ -27,13 +27,17 @@ def prepare(
 ) -> Generator[Event, None, Prepared]:
     """Read and check the data, freeze folds, decode the images; returns `Prepared`.
 
+    Raises `InputError` before anything is frozen where the audit has serious findings that
+    `data.acknowledge` does not name; audit and contact sheet are written then, to be looked at.
     With `keep` the experiment that the folder holds already stays written in it.
     """
     checked = yield from check(experiment, run)
     manifest, folds = checked.manifest, checked.folds
     sites = site_folds(manifest) if experiment.evaluate.sites == "leave-one-out" else None
-    freeze(experiment, run, manifest, folds, keep=keep)
+    refuse_changed(run, manifest, folds)
     yield from write_audit(experiment, run.audit_file, checked, run.contact_file)
+    refuse_serious(read_json(run.audit_file), experiment.data, str(run.audit_file))
+    freeze(experiment, run, manifest, folds, keep=keep)
     for size in sorted({recipe.size for recipe in experiment.recipes.values()}):
         yield from decode(experiment.cluster.cache_folder, manifest, size)
     return Prepared(manifest, folds, sites)
@@ -46,18 +50,7 @@ def freeze(
 
     With `keep` the experiment is written only where there is none yet.
     """
-    if run.manifest_file.exists() and run.folds_file.exists():
-        before = Manifest.read(run.manifest_file), Folds.read(run.folds_file)
-        for what, was, now in (
-            ("images or labels", before[0].content, manifest.content),
-            ("folds", before[1].content, folds.content),
-        ):
-            if was != now:
-                raise InputError(
-                    str(run.path),
-                    f"its {what} are not those of its source any more",
-                    "restore the source, or build into another folder with --run",
-                )
+    refuse_changed(run, manifest, folds)
     manifest.write(run.manifest_file)
     folds.write(run.folds_file)
     if not (keep and run.experiment_file.exists()):

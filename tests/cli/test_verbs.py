@@ -113,12 +113,30 @@ def test_report_writes_the_report_again(raymed: Call, run: Path) -> None:
     assert (run / "report.html").stat().st_size > 100_000
 
 
+@pytest.mark.parametrize("verb", ["build", "tune", "compare"])
+def test_serious_findings_end_with_code_2_and_the_line_to_add(
+    raymed: Call, config: Path, verb: str
+) -> None:
+    run = config.parent / "run"
+
+    said = raymed(verb, config, "data.patients=none", "--run", run)
+
+    assert said.code == 2, said
+    assert "patients-not-declared: Patients are not declared" in said.err
+    assert "Give data.patients a column" in said.err
+    assert "data: {acknowledge: [patients-not-declared]}" in said.err
+    assert (run / "audit.json").exists()
+    assert not (run / "folds.parquet").exists()
+    assert not (run / "members").exists()
+
+
 def test_undeclared_patients_are_said_in_the_terminal_and_the_report(
     raymed: Call, config: Path
 ) -> None:
     run = config.parent / "run"
 
-    said = raymed("build", config, "data.patients=none", "--run", run)
+    known = "data.acknowledge=[patients-not-declared]"
+    said = raymed("build", config, "data.patients=none", known, "--run", run)
 
     assert said.code == 0, said
     assert "leakage was not excluded" in said.out

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from raymed.config import Experiment, parse_experiment
+from raymed.config import DataConfig, Experiment, parse_experiment
 from raymed.data import Manifest
 from raymed.data.audit.recovered import recover_patients
 from raymed.data.phantom import STAGES, write_phantoms
@@ -67,6 +68,38 @@ def test_preparing_again_changes_nothing(experiment: Experiment, tmp_path: Path)
     assert again.manifest.content == Manifest.read(run.manifest_file).content
     assert again.folds.content == first.folds.content
     assert run.audit_file.read_bytes() == audit
+
+
+def test_serious_findings_stop_before_anything_is_frozen(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    unknown = {"patients": {"known": False, "recovered": False}}
+    stopped = with_data(experiment, **unknown)
+    names = ["patients-not-declared", "hidden-people"]
+
+    with pytest.raises(
+        InputError, match=r"acknowledge: \[patients-not-declared, hidden-people\]"
+    ) as told:
+        result_of(prepare(stopped, run))
+
+    assert "2 serious findings" in told.value.fault
+    assert "hidden-people: 40 people stand in several images" in told.value.fault
+    assert "Give data.patients the true ids" in told.value.fault  # its remedy
+    assert run.audit_file.exists()
+    assert run.contact_file.exists()
+    assert not run.manifest_file.exists()
+    with pytest.raises(InputError, match="1 serious finding of") as told:
+        result_of(prepare(with_data(experiment, **unknown, acknowledge=names[:1]), run))
+    assert "patients-not-declared:" not in told.value.fault
+    known = result_of(prepare(with_data(experiment, **unknown, acknowledge=names), run))
+    assert not known.manifest.patients_declared
+    run.refuse_other(stopped)  # what is acknowledged makes no other experiment
+
+
+def with_data(experiment: Experiment, **changes: Any) -> Experiment:
+    data = DataConfig(**{**experiment.data.model_dump(), **changes})
+    return experiment.model_copy(update={"data": data})
 
 
 def test_other_images_are_refused_by_a_run_with_recovered_patients(

@@ -8,7 +8,10 @@ from raymed.data.intake.manifest import Manifest
 
 
 class Finding(NamedTuple):
-    """`serious` ones end `raymed check` with exit code 1 unless `data.acknowledge` names them."""
+    """`serious` ones stop a build unless `data.acknowledge` names them.
+
+    They end `raymed check` with exit code 1; build, tune, compare and lr-find with 2.
+    """
 
     severity: str
     name: str
