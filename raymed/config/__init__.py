@@ -1,5 +1,6 @@
 """The configuration: one YAML file, one frozen `Experiment`."""
 
+from raymed.config.augmentation import Augmentation
 from raymed.config.compare import Compare, Technique, Transformer
 from raymed.config.data import (
     AS_FILES_SAY,
@@ -23,7 +24,6 @@ from raymed.config.reading import (
 )
 from raymed.config.recipe import (
     SCHEMA_VERSION,
-    Augmentation,
     Pretrained,
     Recipe,
 )

@@ -25,7 +25,10 @@ def filled(tree: Tree, pick: Pick) -> Any:
 
 
 def merged(below: Any, above: Any) -> Any:
-    """Lay a partial recipe over another: mappings join, phases by index; all else replaces."""
+    """Lay a partial recipe over another: mappings join, phases by index; all else replaces.
+
+    A preset of augmentation starts anew.
+    """
     if not isinstance(above, Mapping):
         return above
     if isinstance(below, list | tuple):
@@ -33,7 +36,7 @@ def merged(below: Any, above: Any) -> Any:
         for index, value in above.items():
             items[index] = merged(items[index], value)
         return items
-    inner = below if isinstance(below, Mapping) else {}
+    inner = below if isinstance(below, Mapping) and "preset" not in above else {}
     return {**inner, **{key: merged(inner.get(key), value) for key, value in above.items()}}
 
 

@@ -115,6 +115,9 @@ def _spread_defaults(content: Mapping[str, Any], place: str) -> dict[str, Any]:
         if key not in Recipe.model_fields:
             hint = did_you_mean(str(key), Recipe.model_fields)
             raise InputError(f"{place}, defaults.{key}", "unknown field", hint)
+    word = defaults.get("augmentation")
+    if isinstance(word, str) and word != "none":  # so that a recipe's own fields lie over it
+        defaults = {**defaults, "augmentation": {"preset": word}}
     if isinstance(recipes, dict):
         merged["recipes"] = {
             name: _merge(defaults, recipe) if isinstance(recipe, dict) else recipe
@@ -127,7 +130,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(below)
     for key, value in above.items():
         inner = merged.get(key)
-        both = isinstance(inner, dict) and isinstance(value, dict)
+        both = isinstance(inner, dict) and isinstance(value, dict) and "preset" not in value
         merged[key] = _merge(inner, value) if both else value  # type: ignore[arg-type]
     return merged
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from raymed.config.augmentation import Augmentation, AugmentationField
 from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase, share_budget, usual_phases
@@ -44,19 +45,6 @@ PretrainedField = Annotated[
 """As a configuration writes it: a word, or the file."""
 
 
-class Augmentation(Strict):
-    """Random changes of a training image; each sample draws its own."""
-
-    rotate: float = Field(10.0, ge=0, le=180, description="degrees, uniform in +-rotate")
-    shift: float = Field(0.05, ge=0, le=0.5, description="share of the side, in +-shift")
-    scale: float = Field(0.1, ge=0, lt=1, description="zoom, uniform in 1 +- scale")
-    horizontal_flip: bool = Field(True, description="mirror half of the samples left to right")
-    vertical_flip: bool = Field(False, description="mirror half of the samples top to bottom")
-    brightness: float = Field(0.1, ge=0, le=1, description="added, uniform in +-brightness")
-    contrast: float = Field(0.1, ge=0, lt=1, description="factor, uniform in 1 +- contrast")
-    noise: float = Field(0.0, ge=0, le=1, description="standard deviation of Gaussian noise")
-
-
 class Recipe(Strict):
     """How one model is trained; frozen and hashable in YAML, the same on every fold."""
 
@@ -84,7 +72,7 @@ class Recipe(Strict):
         1, ge=1, le=1024, description="processes that share each batch (DDP); a probe takes one"
     )
     precision: Literal["fp32", "bf16"] = "fp32"
-    augmentation: Annotated[Augmentation | None, none_word_or(Augmentation)] = Augmentation()
+    augmentation: AugmentationField = Augmentation()
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +116,13 @@ class Recipe(Strict):
     @property
     def _has_momentum(self) -> bool:
         return self.optimizer.name == "adamw" or self.optimizer.momentum > 0
+
+    def meaning(self) -> dict[str, Any]:
+        """Give what decides the model, in JSON's types, for identities."""
+        content = self.model_dump(mode="json")
+        if self.augmentation is not None:
+            content["augmentation"] = self.augmentation.meaning()
+        return content
 
     @property
     def is_probe(self) -> bool:

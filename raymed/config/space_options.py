@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from raymed.config.augmentation import Augmentation, preset_of
 from raymed.config.recipe import Pretrained
 from raymed.config.space import Choices, Option, Range, Scalar, Tree, leaves_of
 from raymed.errors import InputError
@@ -58,6 +59,8 @@ def _label(tree: Tree) -> Scalar:
             for key, value in tree.items()
         ]
         return ", ".join(words) or "as it is"
+    if isinstance(tree, Augmentation):
+        return preset_of(tree) or "as it is"
     if isinstance(tree, Pretrained):
         return str(tree.file or tree.source)
     value: Scalar = tree

@@ -3,7 +3,6 @@
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -144,7 +143,7 @@ def member_table(member: Member, split: str) -> pa.Table:
 
 def member_identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str:
     """Hash recipe, folds, seed, manifest content and recipe-schema version."""
-    content: dict[str, Any] = recipe.model_dump(mode="json")
+    content = recipe.meaning()
     content["pretrained"] = weights_identity(recipe.pretrained)
     return digest(
         [

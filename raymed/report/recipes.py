@@ -86,14 +86,25 @@ def _augmentation(recipe: Recipe) -> str:
     asked = recipe.augmentation
     if asked is None:
         return ""
+    amount = asked.amount
+    flips = "flips" if asked.flip_share == 0.5 else f"flips of {100 * asked.flip_share:g} %"
+    of_kind = {"gaussian": "Gaussian", "rician": "Rician", "speckle": "speckle"}[asked.noise_kind]
     told = [
-        (asked.rotate, f"rotation (±{asked.rotate:g}°)"),
-        (asked.shift, f"shift (±{100 * asked.shift:g} %)"),
-        (asked.scale, f"zoom (±{100 * asked.scale:g} %)"),
-        (asked.horizontal_flip, "horizontal flips"),
-        (asked.vertical_flip, "vertical flips"),
-        (asked.brightness, f"brightness (±{asked.brightness:g})"),
-        (asked.contrast, f"contrast (±{100 * asked.contrast:g} %)"),
-        (asked.noise, f"Gaussian noise ({asked.noise:g})"),
+        (amount("rotate"), f"rotation (±{amount('rotate'):g}°)"),
+        (amount("shift"), f"shift (±{100 * amount('shift'):g} %)"),
+        (amount("scale"), f"zoom (±{100 * amount('scale'):g} %)"),
+        (asked.horizontal_flip and asked.flip_share, f"horizontal {flips}"),
+        (asked.vertical_flip and asked.flip_share, f"vertical {flips}"),
+        (
+            amount("elastic"),
+            f"smooth deformation (up to {100 * amount('elastic'):g} % of the side)",
+        ),
+        (amount("blur"), f"motion blur (up to {100 * amount('blur'):g} % of the side)"),
+        (amount("bias"), f"a bias field (±{100 * amount('bias'):g} %)"),
+        (amount("brightness"), f"brightness (±{amount('brightness'):g})"),
+        (amount("contrast"), f"contrast (±{100 * amount('contrast'):g} %)"),
+        (amount("gamma"), f"gamma (up to {1 + amount('gamma'):g}, or its inverse)"),
+        (amount("colour"), f"a gamma of each channel (±{100 * amount('colour'):g} %)"),
+        (amount("noise"), f"{of_kind} noise ({amount('noise'):g})"),
     ]
-    return listed([words for amount, words in told if amount])
+    return listed([words for asked_for, words in told if asked_for])

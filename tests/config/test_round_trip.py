@@ -40,7 +40,15 @@ FREE = st.fixed_dictionaries(
         "optimizer": st.fixed_dictionaries({}, optional={"clip": st.none() | st.floats(0.1, 9)}),
         "class_weights": st.sampled_from(["none", "balanced", None]),
         "samples_per_patient": st.none() | st.integers(1, 64),
-        "augmentation": st.sampled_from(["none", None, {"rotate": 0, "vertical_flip": True}]),
+        "augmentation": st.sampled_from(
+            [
+                "none",
+                None,
+                "mri",
+                {"rotate": 0, "vertical_flip": True},
+                {"preset": "ct", "bias": 0.1},
+            ]
+        ),
     },
 )
 PROBE = st.fixed_dictionaries(

@@ -86,6 +86,17 @@ def test_sam_a_hybrid_and_weights_of_classes_are_told(make_run: Make, tmp_path: 
     assert "a loss weighted inversely to class frequency; no augmentation." in told
 
 
+def test_augmentation_is_told_as_strong_as_it_was(make_run: Make, tmp_path: Path) -> None:
+    asked = {"preset": "ultrasound", "strength": 0.5, "blur": 0.02}
+    told = _told(make_run, tmp_path, {"model": "resnet18", "augmentation": asked})
+
+    assert (
+        "augmentation by rotation (±5°), shift (±2.5 %), zoom (±5 %), horizontal flips of 25 %, "
+        "motion blur (up to 1 % of the side), a bias field (±10 %), brightness (±0.025), contrast "
+        "(±10 %), gamma (up to 1.15, or its inverse) and speckle noise (0.05)"
+    ) in told
+
+
 def test_a_binary_question_tells_how_its_threshold_was_chosen(make_run: Make) -> None:
     told = " ".join(methods(_material(make_run(), positive=["glioma", "meningioma"])))
 

@@ -34,7 +34,7 @@ recipes = st.fixed_dictionaries(
     optional={
         "freeze_batchnorm": st.booleans(),
         "optimizer": st.sampled_from([{"name": "sgd", "clip": None}, {"weight_decay": 0.1}]),
-        "augmentation": st.sampled_from(["none", {"rotate": 20}]),
+        "augmentation": st.sampled_from(["none", "histology", {"rotate": 20}]),
     },
 ).map(Recipe.model_validate)
 
@@ -77,7 +77,12 @@ trees: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             ]
         ),
         "optimizer": st.just({"weight_decay": RATE, "clip": {"choices": [None, 1.0, 5]}}),
-        "augmentation": st.just({"choices": ["none", {}, {"rotate": {"low": 0, "high": 30}}]}),
+        "augmentation": st.sampled_from(
+            [
+                {"choices": ["none", {}, {"rotate": {"low": 0, "high": 30}}]},
+                {"choices": ["none", "mri", {"preset": "ct", "strength": {"low": 0, "high": 2}}]},
+            ]
+        ),
         "class_weights": st.just({"choices": ["none", "balanced"]}),
     },
 ).filter(lambda tree: any(isinstance(value, dict | list) for value in tree.values()))

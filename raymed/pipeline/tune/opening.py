@@ -76,4 +76,4 @@ def open_search(
 def _identity(space: Space) -> list[Any]:
     found = distributions_of(space).items()
     leaves = {name: distribution_to_json(distribution) for name, distribution in found}
-    return [space.recipe.model_dump(mode="json"), leaves]
+    return [space.recipe.meaning(), leaves]

@@ -1,37 +1,40 @@
 """Augmentation: each sample its own draw, the same from the same generator, in 0..1."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from raymed.config import Augmentation
-from raymed.data.augmentation import augment
+from raymed.data.augmentation import augment, change, draw
 
-OFF = {
-    "rotate": 0,
-    "shift": 0,
-    "scale": 0,
-    "horizontal_flip": False,
-    "brightness": 0,
-    "contrast": 0,
-    "noise": 0,
-}
+SHAPES = st.sampled_from([(6, 1, 16, 16), (6, 3, 16, 16), (6, 3, 12, 20)])
 STRENGTHS = st.builds(
     Augmentation,
+    strength=st.sampled_from([0.3, 1.0, 5.0]),
     rotate=st.floats(0, 180),
     shift=st.floats(0, 0.5),
     scale=st.floats(0, 0.9),
     horizontal_flip=st.booleans(),
     vertical_flip=st.booleans(),
+    elastic=st.floats(0, 0.03),
+    outside=st.sampled_from(["black", "mirror"]),
     brightness=st.floats(0, 1),
     contrast=st.floats(0, 0.9),
+    gamma=st.floats(0, 3),
+    colour=st.floats(0, 0.9),
+    bias=st.floats(0, 0.9),
+    blur=st.floats(0, 0.1),
     noise=st.floats(0, 1),
+    noise_kind=st.sampled_from(["gaussian", "rician", "speckle"]),
 )
 
 
 def only(**strength: object) -> Augmentation:
-    return Augmentation(**{**OFF, **strength})
+    return Augmentation.model_validate({"preset": "none", **strength})
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -56,11 +59,11 @@ def quarters(images: torch.Tensor) -> list[tuple[int, int]]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(STRENGTHS, st.integers(0, 9), st.sampled_from([1, 3]))
+@given(STRENGTHS, st.integers(0, 9), SHAPES)
 def test_augmented_images_keep_shape_and_range_and_are_reproducible(
-    strength: Augmentation, seed: int, channels: int
+    strength: Augmentation, seed: int, shape: tuple[int, ...]
 ) -> None:
-    images = noise(channels=channels)
+    images = torch.rand(shape, generator=seeded(99))
     before = images.clone()
     first = augment(images, strength, seeded(seed))
     assert first.shape == images.shape
@@ -70,9 +73,70 @@ def test_augmented_images_keep_shape_and_range_and_are_reproducible(
     assert torch.equal(images, before)
 
 
-def test_no_strength_is_nearly_the_identity() -> None:
+@settings(max_examples=20, deadline=None)
+@given(STRENGTHS, st.booleans())
+def test_no_strength_is_the_identity_bit_for_bit(strength: Augmentation, by_name: bool) -> None:
     images = noise(channels=3)
-    torch.testing.assert_close(augment(images, only(), seeded(0)), images, atol=1e-5, rtol=0)
+    off = strength.model_copy(update={"strength": 0.0}) if not by_name else only()
+    assert off.is_off
+    assert torch.equal(augment(images, off, seeded(0)), images)
+
+
+@settings(max_examples=30, deadline=None)
+@given(STRENGTHS, st.permutations(range(6)))
+def test_permuted_samples_with_permuted_draws_come_out_permuted(
+    strength: Augmentation, order: list[int]
+) -> None:
+    images, places = noise(channels=3), torch.tensor(order)
+    draws = draw(images.shape, strength, seeded(0))
+    straight = change(images, draws, strength)[places]
+    assert torch.equal(change(images[places], draws.take(places), strength), straight)
+
+
+def before(images: torch.Tensor, asked: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """What schema version 2 meant before presets: members trained then hold by it."""
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(shape, generator=generator) * 2 - 1
+
+    count = len(images)
+    angle = uniform(count) * asked.rotate * math.pi / 180
+    zoom = 1 + uniform(count) * asked.scale
+    shift = uniform(count, 2) * asked.shift * 2
+    flips = torch.rand((count, 2), generator=generator)
+    horizontal = 1 - 2 * ((flips[:, 0] < 0.5) & asked.horizontal_flip).float()
+    vertical = 1 - 2 * ((flips[:, 1] < 0.5) & asked.vertical_flip).float()
+    cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+    across = torch.stack([cos * horizontal, -sin * vertical, shift[:, 0]], dim=1)
+    down = torch.stack([sin * horizontal, cos * vertical, shift[:, 1]], dim=1)
+    matrices = torch.stack([across, down], dim=1)
+    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    warped = functional.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+    contrast = 1 + asked.contrast * uniform(count, 1, 1, 1)
+    changed = (warped - 0.5) * contrast + 0.5 + asked.brightness * uniform(count, 1, 1, 1)
+    if asked.noise > 0:
+        changed = changed + asked.noise * torch.randn(images.shape, generator=generator)
+    return changed.clamp(0, 1)
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="other libraries round otherwise")
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"noise": 0.1},
+        {"vertical_flip": True, "rotate": 90},
+        {"rotate": 0, "scale": 0.99},
+        {"contrast": 0, "brightness": 0},
+    ],
+)
+def test_recipes_of_before_give_the_bits_of_before(fields, channels: int) -> None:
+    asked = Augmentation(**fields)
+    pixels = (noise(8, channels, 65) * 255).to(torch.uint8)
+    images = pixels.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).float() / 255
+    expected = before(images, asked, seeded(3))
+    assert torch.equal(augment(images, asked, seeded(3)), expected)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +148,12 @@ def test_no_strength_is_nearly_the_identity() -> None:
         {"brightness": 0.2},
         {"contrast": 0.3},
         {"noise": 0.1},
+        {"noise": 0.1, "noise_kind": "rician"},
+        {"noise": 0.1, "noise_kind": "speckle"},
+        {"gamma": 0.5},
+        {"bias": 0.3},
+        {"elastic": 0.03},
+        {"blur": 0.1},
     ],
 )
 def test_each_change_is_drawn_for_each_sample_and_each_batch(strength) -> None:
