@@ -30,7 +30,7 @@ def point_grid(matrices: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Give what `affine_grid` gives, [b, h, w, 2], on a CPU in a third of its time.
 
     There it multiplies matrices three deep; here a row and a column are added, in two planes that
-    stay in the processor's cache. Rounding follows MKL's fused product, to the same bits.
+    stay in the processor's cache. It rounds as MKL's fused product does.
     """
     if matrices.is_cuda:
         shape = [len(matrices), 1, height, width]

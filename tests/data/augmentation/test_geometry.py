@@ -60,17 +60,6 @@ def test_the_grid_is_that_of_affine_grid(height: int, width: int, count: int, se
     torch.testing.assert_close(point_grid(matrices, height, width), expected)
 
 
-@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="other libraries round otherwise")
-@pytest.mark.parametrize("side", [15, 64, 224])
-def test_the_grid_has_the_bits_of_affine_grid_so_that_older_members_train_alike(
-    only, generator, side: int
-) -> None:
-    shape = torch.Size((7, 1, side, side))
-    matrices = draw(shape, only(rotate=180, scale=0.5, shift=0.2), generator).matrices
-    expected = functional.affine_grid(matrices, list(shape), align_corners=False)
-    assert torch.equal(point_grid(matrices, side, side), expected)
-
-
 def test_mirrored_surroundings_leave_no_black(only, generator) -> None:
     white = torch.ones(20, 1, 16, 16)
     asked = {"rotate": 180, "shift": 0.3}
