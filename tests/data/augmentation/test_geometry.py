@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as oracle
 
-from raymed.data.augmentation import augment, draw
+from raymed.data.augmentation import augment
 from raymed.data.augmentation.geometry import point_grid, warp
 
 
