@@ -146,7 +146,8 @@ class DataConfig(Strict):
     """The images of an experiment."""
 
     source: RelativePath = Field(
-        description="folder of class folders, manifest (CSV, TSV, Excel, Parquet), MedMNIST npz"
+        description="folder of class folders, manifest (CSV, TSV, Excel, Parquet), MedMNIST npz, "
+        "WebDataset tar, Parquet with images; a folder or pattern of the last two"
     )
     patients: Annotated[
         Patients | None,

@@ -17,17 +17,18 @@ from raymed.data import (
     draw_test_split,
     find_groups,
     image_file,
-    list_samples,
     open_array,
 )
 from raymed.data.audit.audit import SCHEMA
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
+from raymed.data.intake.manifest import listing_samples
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
 from raymed.pipeline.decoding import decode, open_images
 from raymed.pipeline.events import Event, Note, Stage
+from raymed.pipeline.listing import told
 from raymed.runs import RunFolder
 
 
@@ -47,7 +48,8 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     """
     yield Stage("reading the manifest")
     data = experiment.data
-    manifest = yield from open_images(list_samples(data, experiment.evaluate.subgroups))
+    listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
+    manifest = yield from open_images(listing)
     yield from decode(experiment.cluster.cache_folder, manifest, LEAK_SIZE)
     hidden = yield from _hidden_groups(experiment.cluster.cache_folder, manifest)
     if _recovered(data):

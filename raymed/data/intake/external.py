@@ -5,13 +5,19 @@ from typing import Self
 
 from raymed.config import DataConfig
 from raymed.data.intake.classes import named_labels, refuse_strangers
-from raymed.data.intake.manifest import Listing, Manifest, numbered, read_samples
+from raymed.data.intake.manifest import Listing, Manifest, numbered, reading_samples
 from raymed.data.intake.patients import find_patients
 from raymed.data.intake.pseudonyms import key_names
+from raymed.data.intake.steps import Steps, finish
 from raymed.errors import InputError, some
 
 
 def list_external(data: DataConfig) -> Listing:
+    """List the samples as `listing_external` does, without telling how far it is."""
+    return finish(listing_external(data))
+
+
+def listing_external(data: DataConfig) -> Steps[Listing]:
     """List the samples of an external source, all of them test, by the classes of a run.
 
     `data.classes` are the run's; the source may lack some of them. Raises `InputError` for labels
@@ -19,7 +25,7 @@ def list_external(data: DataConfig) -> Listing:
     """
     assert data.classes is not None
     assert data.patients is not None
-    samples = read_samples(data, to_train=False)
+    samples = yield from reading_samples(data, to_train=False)
     labels = named_labels(samples["label"], data.classes)
     refuse_strangers(labels, data.classes, str(data.source))
     samples = numbered(samples, labels, data.classes)

@@ -1,7 +1,6 @@
 """From files to samples: a sample a frame, with what DICOM headers say of its origin."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,10 @@ from raymed.config import DataConfig, Slices
 from raymed.data.intake.image_files import find_images
 from raymed.data.intake.keyed import column_of
 from raymed.data.intake.pseudonyms import Pseudonyms
-from raymed.data.pixels import join_reference, open_file, split_reference
+from raymed.data.intake.steps import EVERY, Step, Steps, finish
+from raymed.data.pixels import Container, join_reference, split_reference
+from raymed.data.pixels.contract import holds_files
+from raymed.data.pixels.in_turn import Reference, in_turn
 from raymed.errors import InputError, some
 
 PREFIX = "dicom:"
@@ -35,7 +37,7 @@ class _Listed:
     broken: bool = False
 
 
-def split_into_frames(samples: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
+def split_into_frames(samples: pd.DataFrame, data: DataConfig) -> Steps[pd.DataFrame]:
     """Make a sample of every frame of every file, and of every file of a row's folder.
 
     Ids become `id::frame` where a row holds several; `whole` and `relative` stay the row's own id
@@ -45,7 +47,7 @@ def split_into_frames(samples: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
     """
     samples = samples.assign(whole=samples["sample_id"])
     rows = [file for row in _records(samples) for file in _files_of(row)]
-    listed = list_files([str(row["image"]) for row in rows], data.slices)
+    listed = yield from list_files([str(row["image"]) for row in rows], data.slices)
     if len(rows) == len(samples) and all(found == _Listed() for found in listed):
         return _with_site(samples, data)
     names = _pseudonyms(data, listed)
@@ -67,29 +69,37 @@ def _with_site(samples: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
     return samples.assign(site=column_of(samples, data.site_column, str(data.source)))
 
 
-def list_files(references: list[str], slices: Slices) -> list[_Listed]:
+def list_files(references: list[str], slices: Slices) -> Steps[list[_Listed]]:
     """Look into files that may hold several frames or say where they come from; in threads."""
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda reference: _look(reference, slices), references))
+    listed: list[_Listed] = []
+    for found in in_turn(lambda reference: _look(reference, slices), references):
+        listed.append(found)
+        if len(listed) % EVERY == 0 or len(listed) == len(references):
+            yield Step("looking into files", len(listed), len(references))
+    return listed
 
 
 def references_of(images: list[str], slices: Slices) -> list[list[str]]:
     """Name all frames of each image."""
-    listed = list_files(images, slices)
+    listed = finish(list_files(images, slices))
     return [
         [join_reference(image, frame) for frame in found.frames]
         for image, found in zip(images, listed, strict=True)
     ]
 
 
-def _look(reference: str, slices: Slices) -> _Listed:
-    _, frame = split_reference(reference)
-    if frame or reference.lower().endswith(_ONE_IMAGE):
+def _look(reference: Reference, slices: Slices) -> _Listed:
+    path, frame = reference.path, reference.frame
+    if path.lower().endswith(_ONE_IMAGE) or (frame and not holds_files(path)):
         return _Listed()
     try:
-        file = open_file(reference)
+        file = reference.opened()
+        if isinstance(file, Container):
+            member, inner = split_reference(frame)
+            if inner or file.name(member).lower().endswith(_ONE_IMAGE):
+                return _Listed()
+            file = file.inside(member)
         frames, facts = file.frames(slices), dict(file.facts())
-        file.close()
     except InputError:
         return _Listed(broken=True)
     return _Listed(frames, facts or None)

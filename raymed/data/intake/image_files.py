@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from raymed.data.intake.steps import EVERY, Step, Steps, finish
 from raymed.data.pixels import DICOM, kind_of_file
 from raymed.errors import InputError
 
@@ -15,13 +16,24 @@ _DIRECTORY = "dicomdir"  # lists the files beside it
 
 
 def find_images(folder: Path) -> list[Path]:
+    """List the images below a folder as `listing_images` does, without telling how far it is."""
+    return finish(listing_images(folder))
+
+
+def listing_images(folder: Path, before: int = 0) -> Steps[list[Path]]:
     """List the images below a folder, hidden files left out, in a fixed order.
 
     They are known by suffix; files without one are images if they are DICOM. Links are followed,
     but for those that lead back to a folder they lie in. Raises `InputError` for a folder that
-    may not be read.
+    may not be read. Steps count the files seen, from `before` on.
     """
-    return sorted(path for path in _files(folder, ()) if _is_image(path))
+    found = []
+    for number, path in enumerate(_files(folder, ()), before + 1):
+        if _is_image(path):
+            found.append(path)
+        if number % EVERY == 0:
+            yield Step("listing files", number)
+    return sorted(found)
 
 
 def _files(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:

@@ -21,7 +21,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if kind in (".parquet", ".pq"):
             table = pd.read_parquet(path)
-            return table.astype(dict.fromkeys(table.columns, "object")).map(_text)
+            return table.astype(dict.fromkeys(table.columns, "object")).map(as_text)
         if kind == ".xlsx":
             return pd.read_excel(path, dtype=str, keep_default_na=False)
         separator = "\t" if kind == ".tsv" else _separator(path)
@@ -40,7 +40,8 @@ def _separator(path: Path) -> str:
     return next((mark for mark in ",;\t" if mark in names), ",")
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Write a value as a table shows it: whole numbers without a point, nothing for none."""
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -17,7 +17,8 @@ from raymed.data.images import Inspection, inspect_images
 from raymed.data.intake.classes import check_positive, class_order, named_labels
 from raymed.data.intake.keyed import values_of_samples
 from raymed.data.intake.patients import find_patients
-from raymed.data.intake.sources import read_source
+from raymed.data.intake.sources import reading_source
+from raymed.data.intake.steps import Steps, finish
 from raymed.data.intake.subgroups import PREFIX, Groups, carry_groups, group_samples
 from raymed.data.pixels.opening import MISSING
 from raymed.errors import InputError, some
@@ -160,6 +161,11 @@ def refuse_images(faults: Sequence[InputError | None]) -> InputError | None:
 
 
 def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listing:
+    """List the samples as `listing_samples` does, without telling how far it is."""
+    return finish(listing_samples(data, subgroups))
+
+
+def listing_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Steps[Listing]:
     """List the samples that a configuration names, in the order of their ids.
 
     They carry what the columns of `subgroups` say of them. Raises `InputError` for labels outside
@@ -174,7 +180,7 @@ def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listin
             "takes the groups that the audit finds from pixels; `none` if it is truly unknown, "
             "every figure will then say that leakage was not excluded",
         )
-    samples = read_samples(data)
+    samples = yield from reading_samples(data)
     labels = named_labels(samples["label"], data.classes)
     classes = class_order(labels, data)
     if data.binary is not None:
@@ -196,9 +202,10 @@ def read_manifest(data: DataConfig) -> Manifest:
     return listing.inspected(list(inspect_images(listing.images, listing.intensity)))
 
 
-def read_samples(data: DataConfig, *, to_train: bool = True) -> pd.DataFrame:
-    """Read what the source lists, in the order of ids, none of them twice (see `read_source`)."""
-    samples = read_source(data, to_train=to_train).sort_values("sample_id", ignore_index=True)
+def reading_samples(data: DataConfig, *, to_train: bool = True) -> Steps[pd.DataFrame]:
+    """Read what the source lists, in the order of ids, none twice (see `reading_source`)."""
+    samples = yield from reading_source(data, to_train=to_train)
+    samples = samples.sort_values("sample_id", ignore_index=True)
     _refuse_repeated_ids(samples, data)
     return samples
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,11 @@ GREY = frozenset({"1", "L", "LA"})
 MOST_STRETCHED = 20
 """What says that distances differ by more is taken for an error, and changes nothing."""
 
-_REFERENCE = re.compile(r"(.+?)::((?:\w+/)?\d+)")
+_REFERENCE = re.compile(r"(.+?)::((?:\w+/)?\d+)", re.DOTALL)
+_HOLDERS = (".tar", ".parquet", ".pq")
+_INSIDE = re.compile(
+    rf"(.+?(?:{'|'.join(map(re.escape, _HOLDERS))}))::(.+)", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,22 @@ class ImageFile(Protocol):
         ...
 
 
+@runtime_checkable
+class Container(Protocol):
+    """An `ImageFile` that holds whole image files.
+
+    Its frames are `member`, or `member::frame` where the member holds several.
+    """
+
+    def name(self, member: str) -> str:
+        """Tell the member's own file name; `""` where it has none. Reads no pixels."""
+        ...
+
+    def inside(self, member: str) -> ImageFile:
+        """Open a member, for as long as this file is open."""
+        ...
+
+
 def _squared(pixels: npt.NDArray[np.uint8], spacing: tuple[float, float]) -> npt.NDArray[np.uint8]:
     least, most = min(spacing), max(spacing)
     if not 0 < least < most < MOST_STRETCHED * least or most < 1.01 * least:
@@ -87,9 +107,17 @@ def _squared(pixels: npt.NDArray[np.uint8], spacing: tuple[float, float]) -> npt
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Split a reference into its path and its frame, `""` where the file is one image."""
-    found = _REFERENCE.fullmatch(reference)
+    """Split a reference into its path and its frame, `""` where the file is one image.
+
+    In a tar or a Parquet file the frame is a member or a row, and may have a frame of its own.
+    """
+    found = _INSIDE.fullmatch(reference) or _REFERENCE.fullmatch(reference)
     return (found[1], found[2]) if found else (reference, "")
+
+
+def holds_files(path: str) -> bool:
+    """Tell, by its name, whether a file is a `Container`."""
+    return path.lower().endswith(_HOLDERS)
 
 
 def join_reference(path: str, frame: str) -> str:

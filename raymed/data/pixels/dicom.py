@@ -6,7 +6,6 @@ Of the header only what pixels and grouping need is read; patients' names and da
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -14,10 +13,10 @@ from pydicom.pixels import get_decoder, iter_pixels
 from pydicom.uid import UID
 
 from raymed.config import AS_FILES_SAY, Intensity, Slices
+from raymed.data.pixels.content import Content, first_bytes
 from raymed.data.pixels.contract import Frame, numbered_frames
 from raymed.data.pixels.dicom_values import PIXELS, Values, shown_values, spacing_of
 from raymed.data.pixels.intensity import eight_bits
-from raymed.data.pixels.opening import first_bytes
 from raymed.errors import InputError
 
 # Faulty values in headers are common, and a warning would print them.
@@ -41,19 +40,20 @@ _CODECS = "'raymed[dicom]', which brings pylibjpeg and python-gdcm"
 class DicomFile:
     """A DICOM file with one frame or several, which are read one at a time."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, content: Content) -> None:
+        self._content, self._path = content, content.place
 
     @cached_property
     def _header(self) -> pydicom.Dataset:
-        is_marked = first_bytes(self._path)[128:132] == b"DICM"
+        is_marked = first_bytes(self._content)[128:132] == b"DICM"
         try:
-            header = pydicom.dcmread(
-                self._path,
-                stop_before_pixels=True,
-                force=not is_marked,
-                specific_tags=[*FACTS, *PIXELS],
-            )
+            with self._content.open() as file:
+                header = pydicom.dcmread(
+                    file,
+                    stop_before_pixels=True,
+                    force=not is_marked,
+                    specific_tags=[*FACTS, *PIXELS],
+                )
         except Exception as error:  # pydicom raises a dozen kinds; their texts may quote patients
             raise InputError(
                 self._path, f"cannot be read as DICOM ({type(error).__name__})"
@@ -113,7 +113,7 @@ class DicomFile:
             count = max(1, int(self._said("NumberOfFrames") or 1))
         except (TypeError, ValueError):
             raise InputError(self._path, "its NumberOfFrames is no number") from None
-        if count > Path(self._path).stat().st_size:
+        if count > self._content.size:
             raise InputError(self._path, f"its {count} frames are more than it has bytes")
         return count
 
@@ -123,7 +123,8 @@ class DicomFile:
             raise InputError(f"{self._path}::{frame}", f"it holds {self._count} frames only")
         remedy = self._refuse_missing_codec()
         try:
-            return next(iter_pixels(self._path, indices=[frame], force=True))
+            with self._content.open() as file:
+                return next(iter_pixels(file, indices=[frame], force=True))
         except Exception as error:  # every decoder raises its own
             if isinstance(error, AttributeError) and "no pixel data" in str(error):
                 raise InputError(self._path, "holds no pixel data", "leave it out") from None

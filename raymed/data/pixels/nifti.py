@@ -4,16 +4,19 @@ Axial and coronal slices have the patient's right on the left, sagittal ones the
 anterior in axial slices, superior in the others.
 """
 
+import gzip
+import struct
 import threading
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import IO, Any, cast
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
 from raymed.config import Intensity, Slices
+from raymed.data.pixels.content import Content, LooseFile, first_bytes
 from raymed.data.pixels.contract import Frame
 from raymed.data.pixels.intensity import eight_bits
 from raymed.errors import InputError
@@ -27,14 +30,17 @@ LARGEST = 2**31
 LONGEST = 2**16
 """Voxels along an axis; what says that it has more is broken."""
 
+_GZIP = b"\x1f\x8b"
+_FIRST = 348  # bytes of the header of NIfTI-1, as it says itself
+
 _POPULATION = 250_000  # voxels, about, that percentiles of a volume rest on
 
 
 class NiftiFile:
     """A NIfTI volume; unpacked on disk, only the slices that are asked for are read."""
 
-    def __init__(self, path: str) -> None:
-        self._path, self._lock = path, threading.Lock()
+    def __init__(self, content: Content) -> None:
+        self._content, self._path, self._lock = content, content.place, threading.Lock()
 
     def frames(self, slices: Slices) -> tuple[str, ...]:
         """Name slices `axis/number`, counted in the patient's axes."""
@@ -73,7 +79,7 @@ class NiftiFile:
     @cached_property
     def _image(self) -> Any:
         try:
-            image: Any = nib.load(self._path)
+            image: Any = self._opened()
         except Exception as error:  # nibabel raises a dozen kinds
             raise InputError(self._path, f"cannot be read as NIfTI ({error})") from None
         if image.get_data_dtype().kind not in "iuf":
@@ -81,6 +87,19 @@ class NiftiFile:
                 self._path, f"its voxels are {image.get_data_dtype()}", "expected plain numbers"
             )
         return image
+
+    def _opened(self) -> Any:
+        if isinstance(self._content, LooseFile):
+            return nib.load(self._path)  # which maps it into memory
+        file = self._content.open()
+        if self._is_packed:
+            file = cast(IO[bytes], gzip.GzipFile(fileobj=file))
+        kind = nib.Nifti1Image if _header_size(file) == _FIRST else nib.Nifti2Image
+        return kind.from_stream(file)
+
+    @cached_property
+    def _is_packed(self) -> bool:
+        return first_bytes(self._content, 2) == _GZIP
 
     @cached_property
     def _shape(self) -> tuple[int, int, int]:
@@ -110,9 +129,8 @@ class NiftiFile:
     def _stored(self) -> Any:
         """Give what slices are cut from: an array as it is stored, or a proxy on the file."""
         proxy, shape = self._image.dataobj, self._shape
-        is_packed = self._path.lower().endswith(".gz")
         size = int(np.prod(shape)) * self._image.get_data_dtype().itemsize
-        if is_packed and size > LARGEST:
+        if self._is_packed and size > LARGEST:
             raise InputError(
                 self._path,
                 f"is {size / 2**30:.1f} GiB when unpacked, over {LARGEST / 2**30:.0f}",
@@ -163,3 +181,11 @@ class NiftiFile:
         thinned = self._scaled(self._stored[::step, ::step, ::step])
         known = thinned[np.isfinite(thinned)]
         return known if known.size else np.zeros(1)
+
+
+def _header_size(file: IO[bytes]) -> int:
+    """Read how long the header says it is, in either order of bytes; the file is at its start."""
+    start = file.read(4)
+    file.seek(0)
+    sizes = [struct.unpack(order, start)[0] for order in ("<i", ">i")]
+    return _FIRST if _FIRST in sizes else int(sizes[0])

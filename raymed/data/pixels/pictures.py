@@ -8,7 +8,7 @@ import hashlib
 import io
 import struct
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import IO, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from raymed.config import Intensity, Slices
+from raymed.data.pixels.content import Content
 from raymed.data.pixels.contract import Frame, numbered_frames
 from raymed.data.pixels.intensity import eight_bits, own_limits
 from raymed.errors import InputError
@@ -34,12 +35,12 @@ _WHITE_IS_ZERO = 0
 class PictureFile:
     """A picture, or several in one TIFF, GIF or WebP."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, content: Content) -> None:
+        self._content, self._path = content, content.place
 
     def frames(self, slices: Slices) -> tuple[str, ...]:
         """Number the pictures; a TIFF's reduced copies are left out."""
-        with self._file() as file:
+        with self._content.open() as file:
             return numbered_frames(len(self._places(self._opened(file))))
 
     def facts(self) -> Mapping[str, str]:
@@ -48,7 +49,7 @@ class PictureFile:
 
     def read(self, frame: str, rule: Intensity) -> Frame:
         """Read a picture; one of several must be named."""
-        with self._file() as file:
+        with self._content.open() as file:
             if not frame and self._is_one(file):
                 file = io.BytesIO(file.read())  # what is read later needs no open file
             image = self._opened(file)
@@ -67,13 +68,6 @@ class PictureFile:
     def close(self) -> None:
         """Do nothing: no file is held."""
 
-    def _file(self) -> IO[bytes]:
-        try:
-            return Path(self._path).open("rb")
-        except OSError as error:
-            fault = f"cannot be read ({error.strerror or error})"
-            raise InputError(self._path, fault) from None
-
     def _is_one(self, file: IO[bytes]) -> bool:
         """Tell whether it holds one picture; the file's place stays at its start."""
         start = file.read(12)
@@ -87,7 +81,7 @@ class PictureFile:
     def _place(self, image: Image.Image, frame: str) -> int:
         places = self._places(image)
         if not frame and len(places) > 1:
-            name = f"{Path(self._path).name}::0"
+            name = f"{PurePosixPath(self._path).name}::0"
             raise InputError(self._path, f"holds {len(places)} images", f"name one, as {name}")
         if int(frame or 0) >= len(places):
             raise InputError(f"{self._path}::{frame}", f"it holds {len(places)} images only")

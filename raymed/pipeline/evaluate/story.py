@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raymed.data import Folds, Manifest
-from raymed.data.intake.external import Overlap, list_external
+from raymed.data.intake.external import Overlap, listing_external
 from raymed.errors import InputError
 from raymed.files import digest, read_json
 from raymed.pipeline.decoding import open_images
@@ -15,6 +15,7 @@ from raymed.pipeline.evaluate.predictions import member_contents, predict_extern
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
 from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.listing import told
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
 from raymed.predict import StackPredictor, load_stack
@@ -121,7 +122,7 @@ def _stages(
     trained_on, stack = fitted.trained_on, fitted.predictor.stack
     experiment = external_experiment(fitted.run, trained_on.classes, source, overrides)
     yield Stage("reading the test set")
-    manifest = yield from open_images(list_external(experiment.data))
+    manifest = yield from open_images((yield from told(listing_external(experiment.data))))
     manifest = replace(manifest, channels=trained_on.channels)
     overlap = Overlap.of(manifest, trained_on)
     if not shared_patients:

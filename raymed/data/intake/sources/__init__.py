@@ -6,6 +6,6 @@ and the source's own columns beside them.
 """
 
 from raymed.data.intake.sources.kinds import SourceKind, kind_of_source
-from raymed.data.intake.sources.reading import read_source
+from raymed.data.intake.sources.reading import reading_source
 
-__all__ = ["SourceKind", "kind_of_source", "read_source"]
+__all__ = ["SourceKind", "kind_of_source", "reading_source"]

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from raymed.data.intake.image_files import find_images
+from raymed.data.intake.image_files import listing_images
 from raymed.data.intake.sources.splits import SPLITS
+from raymed.data.intake.steps import Steps
 from raymed.errors import InputError, some
 
 
-def read_class_folders(source: Path) -> pd.DataFrame:
+def read_class_folders(source: Path) -> Steps[pd.DataFrame]:
     """List the images below each class folder; those of a split are refused."""
-    rows = []
+    rows: list[tuple[str, str, Path]] = []
     for folder in sorted(path for path in source.iterdir() if path.is_dir()):
         if folder.name.startswith("."):
             continue
-        images = find_images(folder)
+        images = yield from listing_images(folder, len(rows))
         if not images:
             raise InputError(str(folder), "the class folder holds no image", "fill it or remove it")
         rows += [(path.relative_to(source).as_posix(), folder.name, path) for path in images]

@@ -4,6 +4,8 @@ from enum import Enum
 from pathlib import Path
 
 from raymed.data.intake.keyed import TABLE_SUFFIXES
+from raymed.data.intake.sources.shards import PARQUET, TAR, shards_at
+from raymed.data.pixels.parquet import DEFAULT_COLUMN, holds_images
 from raymed.errors import InputError, some
 
 
@@ -13,10 +15,23 @@ class SourceKind(Enum):
     CLASS_FOLDERS = "class folders"
     MANIFEST = "manifest"
     NPZ = "npz"
+    WEBDATASET = "WebDataset tar"
+    PARQUET_IMAGES = "Parquet with images"
 
 
-def kind_of_source(source: Path) -> SourceKind:
-    """Tell what lies there; raises `InputError` where nothing does, or nothing known."""
+def kind_of_source(source: Path, image_column: str = DEFAULT_COLUMN) -> SourceKind:
+    """Tell what lies there; raises `InputError` where nothing does, or nothing known.
+
+    A Parquet file is a manifest, unless its `image_column` holds bytes.
+    """
+    shards = shards_at(source)
+    if shards is not None:
+        first = shards.files[0]
+        if first.name.lower().endswith(TAR):
+            return SourceKind.WEBDATASET
+        if not source.is_file() or holds_images(str(first), image_column):
+            return SourceKind.PARQUET_IMAGES
+        return SourceKind.MANIFEST
     if source.is_dir():
         return SourceKind.CLASS_FOLDERS
     if not source.exists():
@@ -29,8 +44,12 @@ def kind_of_source(source: Path) -> SourceKind:
         return SourceKind.NPZ
     if source.suffix.lower() in TABLE_SUFFIXES:
         return SourceKind.MANIFEST
+    packed = source.name.lower().endswith((".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz"))
     raise InputError(
         "data.source",
-        f"cannot tell what {source.name} is",
-        f"give a folder of class folders, a manifest ({some(TABLE_SUFFIXES, 9)}) or an .npz file",
+        f"cannot tell what {source.name} is" if not packed else f"{source.name} is packed",
+        "unpack it (gunzip keeps the tar): images are read out of a tar in place"
+        if packed
+        else f"give a folder of class folders, a manifest ({some(TABLE_SUFFIXES, 9)}), an .npz "
+        f"file, or images in {some(TAR + PARQUET)}",
     )

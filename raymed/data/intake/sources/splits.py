@@ -1,7 +1,5 @@
 """The names that splits go by; what is not test is trained on."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from raymed.errors import InputError, some
@@ -18,12 +16,10 @@ SPLITS = {
 """A name in lower case, and the split that it means."""
 
 
-def known_splits(split: pd.Series, source: Path) -> pd.Series:
+def known_splits(split: pd.Series, place: str) -> pd.Series:
     """Give `train` or `test` for each name; strangers are refused."""
     known = split.str.strip().str.lower().map(SPLITS)
     strangers = sorted(split[known.isna()].unique())
     if strangers:
-        raise InputError(
-            str(source), f"unknown splits: {some(strangers)}", "write train, val or test"
-        )
+        raise InputError(place, f"unknown splits: {some(strangers)}", "write train, val or test")
     return known

@@ -1,0 +1,32 @@
+"""How far the listing of a source is: what takes long yields steps, and returns its result."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+EVERY = 500
+"""A step is told after so many files, and at the end."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something begins or moves on; `total` is None where it cannot be counted."""
+
+    name: str
+    done: int = 0
+    total: int | None = None
+
+
+Steps = Generator[Step, None, Result]
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """Go through steps that nobody watches; returns their result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

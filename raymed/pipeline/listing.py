@@ -1,0 +1,20 @@
+"""Listing a source, telling how far it is."""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from raymed.data.intake.steps import Steps
+from raymed.pipeline.events import Event, Stage
+
+Result = TypeVar("Result")
+
+
+def told(steps: Steps[Result]) -> Generator[Event, None, Result]:
+    """Go through steps as stages of a build; returns their result."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield Stage(step.name, step.done, step.total)
