@@ -211,6 +211,10 @@ def predict(
     patient_pattern: Annotated[
         str | None, typer.Option(help="regular expression over the path; its group is the patient")
     ] = None,
+    tta: Annotated[
+        int,
+        typer.Option(min=0, help="views of each image to average, changed as in training"),
+    ] = 0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
 ) -> None:
     """Predict new images with the stack of a run."""
@@ -221,10 +225,13 @@ def predict(
     found = NewImages.find(images, patient_column=patient_column, pattern=patient_pattern)
     predictor = load_stack(run, device)
     with _loading(f"predicting {len(found.images)} images"):
-        table = predictor.predict(found)
+        table = predictor.predict(found, tta=tta)
     write_predictions(table, output)
     count = int((table["level"] == "image").sum())  # frames of one file count singly
     typer.echo(f"{output}: {count} images, {len(table) - count} patients")
+    if viewing := table.attrs.get("tta"):
+        averaged = f"means over {tta} views by {', '.join(viewing['members'])}"
+        typer.echo(f"{averaged}; {viewing['calibration']}", err=True)
 
 
 @app.command()

@@ -86,7 +86,8 @@ class Evaluate(Strict):
         ge=0,
         le=48,
         description="how many of the stack's surest mistakes the report shows, and as many right "
-        "answers: patients' images, each with a saliency map; 0 shows none",
+        "answers: patients' images, each with a saliency map; 0 shows no images, augmented ones "
+        "neither",
     )
     sites: Literal["none", "leave-one-out"] = Field(
         "none",

@@ -9,6 +9,7 @@ from typing import Any
 from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
+from raymed.pipeline.augmented import draw_augmented
 from raymed.pipeline.events import Event, Note, Stage, result_of
 from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
@@ -80,6 +81,7 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
         yield from score_left_out_sites(experiment, grouped, left_out, complete, all_failed)
     yield from measure_members(experiment, complete, prepared, placement.device)
     yield from draw_gallery(experiment, folder, complete, prepared, placement.device)
+    yield from draw_augmented(experiment, folder, complete, prepared)
     yield Stage("writing the report")
     published = publish_report(folder)
     if published.undrawn is not None:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,14 @@ from raymed.data.intake.manifest import refuse_images
 from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError
 from raymed.files import whole_file
-from raymed.predict.member import member_recipe, predict_member, room_for_logits
+from raymed.predict.member import (
+    member_recipe,
+    named_recipe,
+    predict_member,
+    room_for_logits,
+)
 from raymed.predict.new_images import NewImages, as_new_images
+from raymed.predict.views import CALIBRATION, averages_views
 from raymed.runs import MemberFolder, RunFolder
 
 
@@ -35,6 +42,8 @@ class StackPredictor:
         self,
         images: NewImages | Path | str | Sequence[Path | str],
         patients: Sequence[str] | None = None,
+        *,
+        tta: int = 1,
     ) -> pd.DataFrame:
         """Predict images; one row an image, then one a patient where patients are given.
 
@@ -42,25 +51,45 @@ class StackPredictor:
         `probability_<class>` for each class, `set` (the classes of the conformal set, joined by
         `|`; empty where none fits), and in nats `uncertainty` with its parts `expected_entropy`
         and `disagreement` among the fold models of all members. A patient's are means over his
-        images; his set is that of patients. Raises `InputError` for images that cannot be read.
+        images; his set is that of patients.
+
+        With `tta` above 1 each fold model's probabilities are the means over so many views of an
+        image (`raymed.predict.views`): a column `views` says so, and `table.attrs["tta"]`. Raises
+        `InputError` for images that cannot be read, and for views where no member has any.
         """
+        viewing = self._viewing(tta)
         new = as_new_images(images, patients).frames(self.run.experiment().data.slices)
-        found = self._predicted(new.images)
+        found = self._predicted(new.images, tta)
         rows = self._table("image", found, new.images, new.patients)
         if new.patients is None:
-            return rows
+            return _marked(rows, viewing)
         names = list(dict.fromkeys(new.patients))
         of_person = {name: place for place, name in enumerate(names)}
         order = np.array([of_person[patient] for patient in new.patients])
         people = self._table("patient", found.averaged(order), ("",) * len(names), names)
-        return pd.concat([rows, people], ignore_index=True)
+        return _marked(pd.concat([rows, people], ignore_index=True), viewing)
 
-    def _predicted(self, images: Sequence[str]) -> "_Predicted":
+    def _viewing(self, tta: int) -> dict[str, Any]:
+        """Tell what is averaged over views, in JSON's types; nothing where none are."""
+        if tta < 0:
+            raise InputError("tta", f"{tta} views", "give 0 or more; 0 and 1 are the plain image")
+        if tta <= 1:
+            return {}
+        recipes = [named_recipe(self.run.member(member)) for member in self.stack.members]
+        viewed = [name for name, recipe in recipes if averages_views(recipe, tta)]
+        if not viewed:
+            raise InputError(
+                "tta", f"{tta} views, but no member was trained with augmentation", "leave it out"
+            )
+        averaged = "each fold model's probabilities, over the plain image and changed ones"
+        return {"views": tta, "members": viewed, "mean_of": averaged, "calibration": CALIBRATION}
+
+    def _predicted(self, images: Sequence[str], tta: int) -> "_Predicted":
         manifest = Manifest.read(self.run.manifest_file)
         refuse_unusable(images, manifest.intensity)
         with tempfile.TemporaryDirectory() as scratch:
             logits = [
-                self._member_logits(self.run.member(member), images, manifest, Path(scratch))
+                self._member_logits(self.run.member(member), images, manifest, Path(scratch), tta)
                 for member in self.stack.members
             ]
         joined, learner = np.stack(logits, axis=2), self.stack.meta_learner
@@ -70,12 +99,17 @@ class StackPredictor:
         return _Predicted(found["image"], found["patient"], split_uncertainty(models, weights))
 
     def _member_logits(
-        self, member: MemberFolder, images: Sequence[str], manifest: Manifest, scratch: Path
+        self,
+        member: MemberFolder,
+        images: Sequence[str],
+        manifest: Manifest,
+        scratch: Path,
+        tta: int,
     ) -> npt.NDArray[np.float32]:
         """Return logits [folds, images, classes] of a member's fold models."""
         pixels = _decoded(images, member_recipe(member).size, manifest, scratch)
         logits = room_for_logits(self.stack, len(images))
-        for _ in predict_member(member, pixels, logits, self.device):
+        for _ in predict_member(member, pixels, logits, self.device, tta):
             pass
         return logits
 
@@ -124,6 +158,14 @@ class _Predicted:
             people,
             Uncertainty(mean(own.total), mean(own.expected), mean(own.disagreement)),
         )
+
+
+def _marked(table: pd.DataFrame, viewing: dict[str, Any]) -> pd.DataFrame:
+    """Say beside the predictions that they are means over views; Parquet keeps `attrs`."""
+    if viewing:
+        table["views"] = viewing["views"]
+        table.attrs["tta"] = viewing
+    return table
 
 
 def load_stack(run: Path | str, device: str = "auto") -> StackPredictor:

@@ -11,6 +11,7 @@ from raymed.config import Experiment, read_experiment
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.augmented import AugmentedRecipe, read_augmented
 from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.hidden import Strip, read_contact_sheet
 from raymed.report.sharpness import MemberSharpness, read_sharpness
@@ -100,6 +101,7 @@ class Material:
     sites: LeftOutSites | None = None
     study: StudyMaterial | None = None
     contact_sheet: tuple[Strip, ...] = ()
+    augmented: tuple[AugmentedRecipe, ...] = ()
 
     @property
     def patients_declared(self) -> bool:
@@ -155,6 +157,7 @@ def read_material(run: RunFolder) -> Material:
         sites=read_sites(run),
         study=read_study(run, metrics["folds"]),
         contact_sheet=read_contact_sheet(run),
+        augmented=read_augmented(run),
     )
 
 

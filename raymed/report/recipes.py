@@ -77,12 +77,13 @@ def _regularisation(recipe: Recipe) -> list[str]:
         parts.append(f"label smoothing {recipe.label_smoothing:g}")
     if recipe.dropout:
         parts.append(f"dropout {recipe.dropout:g}")
-    augmented = _augmentation(recipe)
+    augmented = describe_augmentation(recipe)
     parts.append(f"augmentation by {augmented}" if augmented else "no augmentation")
     return parts
 
 
-def _augmentation(recipe: Recipe) -> str:
+def describe_augmentation(recipe: Recipe) -> str:
+    """Tell what its augmentation does and by how much; empty where it does nothing."""
     asked = recipe.augmentation
     if asked is None:
         return ""

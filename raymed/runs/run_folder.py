@@ -103,6 +103,11 @@ class RunFolder:
         return self.path / "gallery.parquet"
 
     @property
+    def augmented_file(self) -> Path:
+        """Samples as augmentation left them in training, for the report."""
+        return self.path / "augmented.parquet"
+
+    @property
     def report_file(self) -> Path:
         """The report to open in a browser."""
         return self.path / "report.html"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS, SEEN_SAMPLES = range(6)
+FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS, SEEN_SAMPLES, VIEWS = range(7)
 
 
 def derive_seed(seed: int, *keys: int) -> int:

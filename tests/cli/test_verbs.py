@@ -56,6 +56,26 @@ def test_predictions_from_python_equal_those_of_the_command(
     pd.testing.assert_frame_equal(table.reset_index(drop=True), said)
 
 
+def test_averaged_views_say_what_they_are_and_that_calibration_was_fitted_without(
+    raymed: Call, run: Path, scans: Path, tmp_path: Path
+) -> None:
+    for name in ("t.parquet", "t.csv", "again.parquet", "plain.parquet"):
+        options = () if name == "plain.parquet" else ("--tta", 4)
+        said = raymed("predict", run, scans, "-o", tmp_path / name, *options)
+        assert said.code == 0, said
+        assert ("means over 4 views by cnn; temperatures" in said.err) == bool(options)
+    table, plain = (pd.read_parquet(tmp_path / name) for name in ("t.parquet", "plain.parquet"))
+
+    assert (table["views"] == 4).all()
+    assert (pd.read_csv(tmp_path / "t.csv")["views"] == 4).all()
+    assert table.attrs["tta"]["members"] == ["cnn"]
+    assert "was not measured" in table.attrs["tta"]["calibration"]
+    pd.testing.assert_frame_equal(table, pd.read_parquet(tmp_path / "again.parquet"))
+    assert "views" not in plain
+    assert plain.attrs == {}
+    assert not np.allclose(plain["probability_sick"], table["probability_sick"], atol=1e-7)
+
+
 def test_one_image_and_a_table_of_images_can_be_predicted(run: Path, scans: Path) -> None:
     image = scans / "sick" / "p1_0.jpg"
     (scans / "new.csv").write_text("image,patient\nsick/p1_0.jpg,A\nsick/p3_0.jpg,A\n")

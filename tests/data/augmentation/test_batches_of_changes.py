@@ -119,7 +119,6 @@ def before(images: torch.Tensor, asked: Augmentation, generator: torch.Generator
     return changed.clamp(0, 1)
 
 
-@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="other libraries round otherwise")
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     "fields",

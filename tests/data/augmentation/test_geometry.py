@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as oracle
 
-from raymed.data.augmentation import augment
+from raymed.data.augmentation import augment, draw, geometry
 from raymed.data.augmentation.geometry import point_grid, warp
 
 
@@ -58,6 +58,25 @@ def test_the_grid_is_that_of_affine_grid(height: int, width: int, count: int, se
     matrices = torch.randn(count, 2, 3, generator=torch.Generator().manual_seed(seed))
     expected = functional.affine_grid(matrices, [count, 1, height, width], align_corners=False)
     torch.testing.assert_close(point_grid(matrices, height, width), expected)
+
+
+@pytest.mark.parametrize("side", [15, 64, 224])
+@pytest.mark.parametrize("count", [1, 7, 32])
+def test_the_grid_has_the_bits_of_affine_grid_so_that_older_members_train_alike(
+    only, generator, side: int, count: int
+) -> None:
+    shape = torch.Size((count, 1, side, side))
+    matrices = draw(shape, only(rotate=180, scale=0.5, shift=0.2), generator).matrices
+    expected = functional.affine_grid(matrices, list(shape), align_corners=False)
+    assert torch.equal(point_grid(matrices, side, side), expected)
+
+
+def test_a_processor_that_rounds_otherwise_keeps_the_bits_of_affine_grid(monkeypatch) -> None:
+    monkeypatch.setattr(geometry, "_rounds_alike", lambda *_: False)
+    monkeypatch.delattr(geometry, "_added_grid")
+    matrices = torch.eye(2, 3).repeat(3, 1, 1)
+    expected = functional.affine_grid(matrices, [3, 1, 9, 9], align_corners=False)
+    assert torch.equal(point_grid(matrices, 9, 9), expected)
 
 
 def test_mirrored_surroundings_leave_no_black(only, generator) -> None:
