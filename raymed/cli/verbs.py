@@ -238,8 +238,8 @@ def predict(
 def evaluate(
     run: Run,
     source: Annotated[
-        Path,
-        typer.Argument(help="class folders, manifest or npz", show_default=False),
+        str,
+        typer.Argument(help="whatever data.source may be", show_default=False),
     ],
     overrides: Annotated[
         list[str] | None,

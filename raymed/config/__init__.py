@@ -28,6 +28,7 @@ from raymed.config.recipe import (
     Recipe,
 )
 from raymed.config.search import Search, check_search, searched_recipe
+from raymed.config.source import is_url
 from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
 
@@ -63,6 +64,7 @@ __all__ = [
     "Variants",
     "check_search",
     "derive_variants",
+    "is_url",
     "json_schema",
     "parse_experiment",
     "progressive_phases",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from raymed.config.source import Source
 from raymed.config.strict import RelativePath, Strict
 
 
@@ -145,9 +146,9 @@ Acknowledged = Literal[
 class DataConfig(Strict):
     """The images of an experiment."""
 
-    source: RelativePath = Field(
+    source: Source = Field(
         description="folder of class folders, manifest (CSV, TSV, Excel, Parquet), MedMNIST npz, "
-        "WebDataset tar, Parquet with images; a folder or pattern of the last two"
+        "WebDataset tar, Parquet with images; a folder or pattern of the last two; also s3:// and gs://"
     )
     patients: Annotated[
         Patients | None,

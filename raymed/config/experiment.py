@@ -124,13 +124,15 @@ class Cluster(Strict):
         "auto: workers without a GPU, else train",
     )
     cache: RelativePath | None = Field(
-        None, description="decoded images and features; default: $RAYMED_CACHE or ~/.cache/raymed"
+        None,
+        description="decoded images, features and fetched sources; default: $RAYMED_CACHE or "
+        "~/.cache/raymed",
     )
     checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
 
     @property
     def cache_folder(self) -> Path:
-        """The folder that decoded images and features are kept in, shared between runs."""
+        """The folder of decoded images, features and fetched sources, shared between runs."""
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         default = os.environ.get("RAYMED_CACHE") or Path(home) / "raymed"
         return self.cache if self.cache is not None else Path(default)

@@ -12,13 +12,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def _resolve(path: Path, info: ValidationInfo) -> Path:
+def resolve_path(path: Path, info: ValidationInfo) -> Path:
+    """Start a relative path at the folder that validation is told of."""
     folder: Path | None = (info.context or {}).get("folder")
     path = path.expanduser()
     return (folder / path).resolve() if folder is not None else path
 
 
-RelativePath = Annotated[Path, AfterValidator(_resolve)]
+RelativePath = Annotated[Path, AfterValidator(resolve_path)]
 """A path that, when relative, starts at the folder of the configuration file."""
 
 

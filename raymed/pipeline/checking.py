@@ -23,6 +23,7 @@ from raymed.data.audit.audit import SCHEMA
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.data.intake.manifest import listing_samples
+from raymed.data.intake.objects import local_data
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
@@ -47,7 +48,7 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     A run that has recovered its patients already keeps them.
     """
     yield Stage("reading the manifest")
-    data = experiment.data
+    data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
     manifest = yield from open_images(listing)
     yield from decode(experiment.cluster.cache_folder, manifest, LEAK_SIZE)

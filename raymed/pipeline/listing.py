@@ -3,8 +3,8 @@
 from collections.abc import Generator
 from typing import TypeVar
 
-from raymed.data.intake.steps import Steps
-from raymed.pipeline.events import Event, Stage
+from raymed.data.intake.steps import Remark, Steps
+from raymed.pipeline.events import Event, Note, Stage
 
 Result = TypeVar("Result")
 
@@ -17,4 +17,7 @@ def told(steps: Steps[Result]) -> Generator[Event, None, Result]:
         except StopIteration as end:
             result: Result = end.value
             return result
-        yield Stage(step.name, step.done, step.total)
+        if isinstance(step, Remark):
+            yield Note(step.text, warning=True)
+        else:
+            yield Stage(step.name, step.done, step.total)

@@ -58,7 +58,7 @@ def column_of(table: pd.DataFrame, name: str, place: str) -> pd.Series:
 
 
 def values_of_samples(
-    samples: pd.DataFrame, source: Path, column: str, file: Path | None, key: str | None
+    samples: pd.DataFrame, source: Path | str, column: str, file: Path | None, key: str | None
 ) -> pd.Series:
     """Give what `column` says of each sample, as text; an empty value is refused.
 

@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raymed.config import AS_FILES_SAY, DataConfig, Intensity, Subgroup
+from raymed.config import AS_FILES_SAY, Cluster, DataConfig, Intensity, Subgroup
 from raymed.data.images import Inspection, inspect_images
 from raymed.data.intake.classes import check_positive, class_order, named_labels
 from raymed.data.intake.keyed import values_of_samples
+from raymed.data.intake.objects import local_data
 from raymed.data.intake.patients import find_patients
 from raymed.data.intake.sources import reading_source
 from raymed.data.intake.steps import Steps, finish
@@ -161,7 +162,11 @@ def refuse_images(faults: Sequence[InputError | None]) -> InputError | None:
 
 
 def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listing:
-    """List the samples as `listing_samples` does, without telling how far it is."""
+    """List the samples as `listing_samples` does, without telling how far it is.
+
+    What lies in an object store is fetched into the cache of the environment.
+    """
+    data = finish(local_data(data, Cluster().cache_folder))
     return finish(listing_samples(data, subgroups))
 
 

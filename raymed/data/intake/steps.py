@@ -19,7 +19,14 @@ class Step:
     total: int | None = None
 
 
-Steps = Generator[Step, None, Result]
+@dataclass(frozen=True)
+class Remark:
+    """A sentence that readers must see."""
+
+    text: str
+
+
+Steps = Generator[Step | Remark, None, Result]
 
 
 def finish(steps: Steps[Result]) -> Result:

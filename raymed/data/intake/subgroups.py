@@ -29,7 +29,7 @@ class Groups:
 
 
 def carry_groups(
-    samples: pd.DataFrame, source: Path, subgroups: Iterable[Subgroup]
+    samples: pd.DataFrame, source: Path | str, subgroups: Iterable[Subgroup]
 ) -> pd.DataFrame:
     """Add what each subgroup's column says of a sample, as text, empty where nothing is said.
 
@@ -60,7 +60,7 @@ def group_samples(values: Iterable[str], bands: Sequence[float] | None) -> Group
     return Groups(tuple(name for name in [*ordered, UNKNOWN] if name in present), groups)
 
 
-def _said(samples: pd.DataFrame, source: Path, subgroup: Subgroup) -> pd.Series:
+def _said(samples: pd.DataFrame, source: Path | str, subgroup: Subgroup) -> pd.Series:
     place = f"{subgroup.file or source}, column {subgroup.column!r}"
     if subgroup.file is None:
         values = column_of(samples, subgroup.column, str(source)).astype(str).str.strip()

@@ -22,7 +22,7 @@ CHANGEABLE = (
 
 
 def external_experiment(
-    run: RunFolder, classes: Sequence[str], source: Path, overrides: Sequence[str] = ()
+    run: RunFolder, classes: Sequence[str], source: Path | str, overrides: Sequence[str] = ()
 ) -> Experiment:
     """Give a run's experiment over another source, read as its own was but for `overrides`.
 

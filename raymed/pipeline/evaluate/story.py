@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from raymed.config import is_url
 from raymed.data import Folds, Manifest
 from raymed.data.intake.external import Overlap, listing_external
+from raymed.data.intake.objects import local_data
+from raymed.data.intake.sources.shards import is_pattern
 from raymed.errors import InputError
 from raymed.files import digest, read_json
 from raymed.pipeline.decoding import open_images
@@ -113,7 +116,7 @@ class _Fitted:
 
 def _stages(
     fitted: _Fitted,
-    source: Path,
+    source: Path | str,
     overrides: Sequence[str],
     place: EvaluationFolder,
     shared_patients: bool,
@@ -122,7 +125,8 @@ def _stages(
     trained_on, stack = fitted.trained_on, fitted.predictor.stack
     experiment = external_experiment(fitted.run, trained_on.classes, source, overrides)
     yield Stage("reading the test set")
-    manifest = yield from open_images((yield from told(listing_external(experiment.data))))
+    data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
+    manifest = yield from open_images((yield from told(listing_external(data))))
     manifest = replace(manifest, channels=trained_on.channels)
     overlap = Overlap.of(manifest, trained_on)
     if not shared_patients:
@@ -153,9 +157,11 @@ def _stages(
     place.finish(facts | found, about)
 
 
-def _existing(source: Path | str) -> Path:
+def _existing(source: Path | str) -> Path | str:
+    if is_url(source):
+        return source
     path = Path(source).expanduser().resolve()
-    if not path.exists():
+    if not path.exists() and not is_pattern(str(path)):
         raise InputError(
             str(source),
             "no such file or folder",
@@ -164,9 +170,10 @@ def _existing(source: Path | str) -> Path:
     return path
 
 
-def _name(wish: str | None, source: Path) -> str:
+def _name(wish: str | None, source: Path | str) -> str:
     """Name the evaluation's folder, after its source where there is no wish."""
-    name = wish or (source.name if source.is_dir() else source.stem)
+    path = Path(str(source).split("?")[0])
+    name = wish or (path.name if path.is_dir() or is_url(source) else path.stem)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise InputError(
             f"--name {name}",

@@ -19,7 +19,7 @@ from raymed.data.intake.steps import Steps
 def reading_source(data: DataConfig, *, to_train: bool = True) -> Steps[pd.DataFrame]:
     """Read whatever `data.source` is, by what lies there; an npz `to_train` on needs that part."""
     source = data.source
-    assert isinstance(source, Path)
+    assert isinstance(source, Path), "sources elsewhere are made local first"
     match kind_of_source(source, data.image_column):
         case SourceKind.CLASS_FOLDERS:
             samples = yield from read_class_folders(source)

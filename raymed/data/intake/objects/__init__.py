@@ -1,0 +1,5 @@
+"""Data sets in an object store: fetched once into the cache, and local from there on."""
+
+from raymed.data.intake.objects.fetching import local_data
+
+__all__ = ["local_data"]
