@@ -126,6 +126,11 @@ class Cluster(Strict):
     cache: RelativePath | None = Field(
         None, description="decoded images and features; default: $RAYMED_CACHE or ~/.cache/raymed"
     )
+    streaming: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="decode images anew for each batch, to the same bits but slower; auto: where "
+        "the cache's disk has too little room to keep them decoded",
+    )
     checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
 
     @property

@@ -3,7 +3,8 @@
 from raymed.data.arrays import open_array
 from raymed.data.audit.audit import audit
 from raymed.data.audit.hidden import HiddenGroups, find_groups
-from raymed.data.decoded.building import decode_images, image_file
+from raymed.data.decoded.building import decode_images
+from raymed.data.decoded.entry import image_file
 from raymed.data.folds import Folds, assign_folds, draw_test_split
 from raymed.data.intake.manifest import Manifest, list_samples, read_manifest
 

@@ -10,7 +10,7 @@ from raymed.data import Folds, Manifest
 from raymed.data.intake.external import Overlap, listing_external
 from raymed.errors import InputError
 from raymed.files import digest, read_json
-from raymed.pipeline.decoding import open_images
+from raymed.pipeline.decoding import ImageCache, open_images
 from raymed.pipeline.evaluate.predictions import member_contents, predict_external
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
@@ -134,7 +134,7 @@ def _stages(
     if place.is_of(about):
         return
     place.reopen()
-    cache, file = experiment.cluster.cache_folder, place.predictions_file
+    cache, file = ImageCache.of(experiment.cluster), place.predictions_file
     predicted = yield from predict_external(
         fitted.predictor, fitted.contents, manifest, cache, file
     )
