@@ -11,7 +11,7 @@ import numpy as np
 
 from raymed.config import Cluster
 from raymed.data import Manifest, decode_images, image_file, open_array
-from raymed.data.decoded.entry import Entry, decoded_shape
+from raymed.data.decoded.entry import RUN, Entry, decoded_shape
 from raymed.data.decoded.holding import hold, release, remove
 from raymed.data.decoded.streaming import Images, Source, Streamed, StreamedImages
 from raymed.data.images import Inspection, Pixels, inspect_images
@@ -90,6 +90,8 @@ def decode(
     costs; with `in_memory` that they will be decoded there. Raises `DiskFullError` where neither
     may be, `InputError` for a cache that cannot be written.
     """
+    if cache.streaming != "always":
+        yield from _read_again(cache.entry(manifest, size), size)
     if cache.holds(manifest, size):
         return
     if cache.streaming == "always":
@@ -126,6 +128,18 @@ def decode_thumbnails(
         if (row + 1) % 100 == 0 or row + 1 == len(pixels):
             yield Stage(f"decoding images at {size} px into memory", row + 1, len(pixels))
     return pixels
+
+
+def _read_again(entry: Entry, size: int) -> Iterator[Event]:
+    """Read decoded images wholly where their files are not as they were left."""
+    facts = entry.facts()
+    if facts is None or entry.is_trusted():
+        return
+    hold(entry.folder)
+    stage, count = f"reading decoded images at {size} px again, for their files changed", 0
+    for _ in entry.check():
+        count = min(count + RUN, facts["samples"])
+        yield Stage(stage, count, facts["samples"])
 
 
 def _decoded(cache: ImageCache, manifest: Manifest, size: int) -> Iterator[Event]:

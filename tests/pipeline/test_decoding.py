@@ -1,6 +1,7 @@
 """Where images come from: the cache, or their files where its disk has no room for them."""
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from raymed.errors import DiskFullError, InputError
 from raymed.pipeline.checking import check_events
 from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails
 from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.members import plan_members
+from raymed.pipeline.prepare import prepare
+from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
+from raymed.runs import RunFolder
 from tests.disks import read_only, tiny_disk
 
 Make = Callable[..., Experiment]
@@ -114,6 +119,8 @@ def test_a_cache_of_another_user_is_used_though_its_times_differ(manifest, tmp_p
         os.utime(image_file(cache.folder, manifest, 32), (0, 0))
         let_go()
         with read_only(cache.folder):
+            told = {type(event) for event in decode(cache, manifest, 32)}
+            assert told == {Stage}  # read wholly, with progress, and not decoded
             assert list(decode(cache, manifest, 32)) == []
             let_go()
 
@@ -150,3 +157,28 @@ def test_an_audit_says_the_same_where_images_are_streamed(make: Make, tmp_path: 
         assert (folder / "run" / "hidden_groups.parquet").exists()
         assert (folder / "cache" / "images").exists() == (streaming == "never")
     assert found[0] == found[1]
+
+
+def test_units_that_stream_leave_the_same_rows_as_those_that_do_not(
+    make: Make, tmp_path: Path
+) -> None:
+    written: dict[str, list[bytes]] = {}
+    for streaming in ("never", "always"):
+        folder = tmp_path / streaming
+        experiment = make(f"cluster.cache={folder / 'cache'}", f"cluster.streaming={streaming}")
+        run = RunFolder.at(folder / "run")
+        prepared = result_of(prepare(experiment, run))
+        members = plan_members(experiment, run, prepared)
+        units: list[FeatureUnit | FoldUnit] = [
+            *feature_units(experiment, run, members, prepared, "cpu"),
+            *fold_units(experiment, run, members, prepared, "cpu"),
+        ]
+        assert len(units) == 5
+        for unit in units:
+            assert isinstance(unit.images, Streamed) == (streaming == "always")
+            done = result_of(pickle.loads(pickle.dumps(unit)).work())
+            if done is not None:
+                rows = (done.attempt / "predictions.parquet").read_bytes()
+                written.setdefault(streaming, []).append(rows)
+    assert len(written["never"]) == 4
+    assert written["never"] == written["always"]

@@ -1,13 +1,10 @@
 """Decoding a manifest's images into the cache, once for all processes of the node."""
 
 import os
-import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TextIO
 
 import numpy as np
@@ -16,26 +13,20 @@ from raymed.data.decoded.entry import (
     PREPARATION,
     RUN,
     Entry,
-    Indices,
     Rows,
     as_written,
     decoded_shape,
     identities,
 )
 from raymed.data.decoded.holding import hold
-from raymed.data.decoded.worker import Job, Part, Worker
+from raymed.data.decoded.spreading import decode_all
+from raymed.data.decoded.worker import Job
 from raymed.data.images import Pixels
 from raymed.data.intake.manifest import Manifest
-from raymed.data.pixels import split_reference
 from raymed.files import take_lock
 
-_MOST_THREADS = 4
-_TRIED, _LONG = 2.0, 10.0
-"""Seconds that threads decode before it is judged what is left; how long that must be for processes
-to be worth their start."""
 _LOOK = 0.2
 """Seconds between two looks at what another process decodes."""
-_PART = 64
 
 
 @dataclass(frozen=True)
@@ -99,14 +90,15 @@ def _fill(manifest: Manifest, size: int, entry: Entry, processes: int | None) ->
     for start in range(0, count, RUN):
         run = np.arange(start, min(start + RUN, count))
         kept[run] = as_written(pixels, rows, run)
+        if kept[run].any():
+            yield Decoding(int(kept.sum()))
     rows["pixels"][~kept] = 0
-    left = _taken_over(entry, size, pixels, rows)
-    if len(left) < count:
-        yield Decoding(count - len(left))
+    yield from _take_over(entry, size, pixels, rows)
+    left = np.flatnonzero(rows["pixels"] == 0)
     job = Job(entry.folder, size, manifest.channels, manifest.intensity)
     references = manifest.table["image"].tolist()
     done = count - len(left)
-    for more in _decoded(job, [(int(row), references[row]) for row in left], processes):
+    for more in decode_all(job, [(int(row), references[row]) for row in left], processes):
         done += more
         yield Decoding(done)
     entry.mark(size, shape)
@@ -122,97 +114,26 @@ def _opened(
     return found if np.array_equal(found[1]["image"], identities(images)) else None
 
 
-def _taken_over(entry: Entry, size: int, pixels: Pixels, rows: Rows) -> Indices:
-    """Copy what other whole entries hold of the missing images; returns the rows still missing."""
-    missing = np.flatnonzero(rows["pixels"] == 0)
-    channels = 1 if pixels.ndim == 3 else 3
+def _take_over(entry: Entry, size: int, pixels: Pixels, rows: Rows) -> Iterator[Decoding]:
+    """Copy what other entries hold of the missing images."""
+    asked = {"size": size, "channels": 1 if pixels.ndim == 3 else 3, "preparation": PREPARATION}
     for folder in sorted(entry.folder.parent.glob(f"*-{size}px")):
+        missing = np.flatnonzero(rows["pixels"] == 0)
         if not len(missing):
-            break
-        other = Entry(folder)
-        facts = other.facts()
-        asked = {"size": size, "channels": channels, "preparation": PREPARATION}
+            return
+        facts, found = Entry(folder).facts(), Entry(folder).open("r")
         if folder == entry.folder or facts is None or not asked.items() <= facts.items():
             continue
-        found = other.open("r")
         if found is None or found[0].shape[1:] != pixels.shape[1:]:
             continue
         places = {image.tobytes(): at for at, image in enumerate(found[1]["image"])}
+        count = 0
         for row in missing:
             at = places.get(rows["image"][row].tobytes())
             if at is not None and as_written(*found, np.array([at])).all():
-                pixels[row] = found[0][at]
-                rows["pixels"][row] = found[1]["pixels"][at]
-        missing = np.flatnonzero(rows["pixels"] == 0)
-    return missing
-
-
-def _decoded(job: Job, left: Part, processes: int | None) -> Iterator[int]:
-    """Decode what is left, file by file; yields how many images more are there."""
-    first: dict[str, int] = {}
-    for place, (_, reference) in enumerate(left):
-        first.setdefault(split_reference(reference)[0], place)
-    left = sorted(left, key=lambda each: first[split_reference(each[1])[0]])
-    cores = len(os.sched_getaffinity(0))
-    if processes is None or processes < 2:
-        started, done = time.monotonic(), 0
-        for one in job.decode(left, min(cores, _MOST_THREADS)):
-            done += one
-            yield one
-            taken = time.monotonic() - started
-            is_long = taken > _TRIED and taken / done * (len(left) - done) > _LONG
-            if processes is None and cores > 2 and is_long:
-                processes = cores
-                break
-        left = left[done:]
-    if left:
-        processes = processes or cores
-        yield from _in_processes(job, _parts(left, processes), processes)
-
-
-def _parts(left: Part, processes: int) -> list[Part]:
-    """Cut into parts of whole files, some for each process."""
-    most = min(_PART, max(1, len(left) // (4 * processes)))
-    parts: list[list[tuple[int, str]]] = []
-    for _, frames in groupby(left, key=lambda each: split_reference(each[1])[0]):
-        if not parts or len(parts[-1]) >= most:
-            parts.append([])
-        parts[-1] += frames
-    return [*parts]
-
-
-def _in_processes(job: Job, parts: list[Part], count: int) -> Iterator[int]:
-    """Decode parts in processes, each taking the next one when it is done."""
-    said: SimpleQueue[int | Exception | None] = SimpleQueue()
-    waiting, lock = iter(parts), threading.Lock()
-
-    def serve(worker: Worker) -> None:
-        try:
-            while True:
-                with lock:
-                    part = next(waiting, None)
-                if part is None:
-                    break
-                for more in worker.decode(part):
-                    said.put(more)
-        except Exception as error:
-            said.put(error)
-        said.put(None)
-
-    workers = [Worker(job) for _ in range(min(count, len(parts)))]
-    threads = [threading.Thread(target=serve, args=(each,), daemon=True) for each in workers]
-    try:
-        for thread in threads:
-            thread.start()
-        running = len(threads)
-        while running:
-            word = said.get()
-            if isinstance(word, Exception):
-                raise word
-            if word is None:
-                running -= 1
-            else:
-                yield word
-    finally:
-        for worker in workers:
-            worker.end()
+                pixels[row], rows["pixels"][row] = found[0][at], found[1]["pixels"][at]
+                count += 1
+                if count % RUN == 0:
+                    yield Decoding(len(rows) - len(missing) + count)
+        if count % RUN:
+            yield Decoding(len(rows) - len(missing) + count)

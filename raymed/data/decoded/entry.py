@@ -31,7 +31,11 @@ RUN = 1024
 
 State = Literal["whole", "harmed", "absent"]
 Rows = npt.NDArray[Any]
+Stamps = dict[str, list[int]]
 Indices = npt.NDArray[np.int64]
+
+_read: dict[Path, Stamps] = {}
+"""The entries that this process has read wholly, and found as written, with their stamps then."""
 
 
 def image_file(cache: Path, manifest: Manifest, size: int) -> Path:
@@ -103,30 +107,42 @@ class Entry:
         facts = self.facts()
         if facts is None:
             return "absent"
-        if facts.get("stamps") == self._stamps():
+        if self.is_trusted() or all(self.check()):
             return "whole"
-        if not all(self.check()):
-            return "harmed"
-        with suppress(OSError, DiskFullError):  # else it is read wholly each time
-            self._write_marker(facts)
-        return "whole"
+        return "harmed"
+
+    def is_trusted(self) -> bool:
+        """Tell whether both files are as the marker says, or as this process has read them."""
+        facts, stamps = self.facts(), self._stamps()
+        if facts is None or stamps is None:
+            return False
+        return stamps in (facts.get("stamps"), _read.get(self.folder))
 
     def check(self) -> Iterator[bool]:
-        """Read everything, a run of images at a time; tells of each whether it is as written."""
-        facts = self.facts()
+        """Read everything, a run of images at a time; tells of each whether it is as written.
+
+        Read to its end it makes trusted what is.
+        """
+        facts, stamps, good = self.facts(), self._stamps(), True
         found = self.open("r")
         if facts is None or found is None or len(found[1]) != facts.get("samples"):
             yield False
             return
         try:
-            yield facts["files"] == {_ROWS: checksum(self.rows)}
+            good = facts["files"] == {_ROWS: checksum(self.rows)}
         except (OSError, KeyError):
-            yield False
-            return
+            good = False
+        yield good
         pixels, rows = found
         for start in range(0, len(rows), RUN):
             places = np.arange(start, min(start + RUN, len(rows)))
-            yield bool(as_written(pixels, rows, places).all())
+            intact = bool(as_written(pixels, rows, places).all())
+            good &= intact
+            yield intact
+        if good and stamps is not None:
+            _read[self.folder] = stamps
+            with suppress(OSError, DiskFullError):  # of another user: each process reads it
+                self._write_marker(facts)
 
     def open(self, mode: Literal["r", "r+"]) -> tuple[Pixels, Rows] | None:
         """Map images and rows; None where they are not there or do not belong together."""
@@ -183,7 +199,7 @@ class Entry:
     def _write_marker(self, facts: dict[str, Any]) -> None:
         write_json(self.marker, {**facts, "stamps": self._stamps()})
 
-    def _stamps(self) -> dict[str, list[int]] | None:
+    def _stamps(self) -> Stamps | None:
         try:
             found = {name: (self.folder / name).stat() for name in (_PIXELS, _ROWS)}
         except OSError:

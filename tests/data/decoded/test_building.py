@@ -188,14 +188,14 @@ def test_a_process_that_is_killed_is_told_and_the_next_call_goes_on(
     manifest, target, monkeypatch
 ) -> None:
     monkeypatch.setenv("PYTHONSTARTUP", "")
-    from raymed.data.decoded import building
+    from raymed.data.decoded import spreading
 
-    class Killed(building.Worker):
+    class Killed(spreading.Worker):
         def decode(self, part):
             self._process.kill()
             yield from super().decode(part)
 
-    monkeypatch.setattr(building, "Worker", Killed)
+    monkeypatch.setattr(spreading, "Worker", Killed)
     with pytest.raises(RaymedError, match="ended by signal 9"):
         counts(manifest, target, processes=2)
     monkeypatch.undo()
