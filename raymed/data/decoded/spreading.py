@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from raymed.data.decoded.worker import Job, Part, Worker
 from raymed.data.pixels import split_reference
 
-_MOST_THREADS = 4
+_MOST_THREADS, _MOST_PROCESSES = 4, 16
 _TRIED, _LONG = 2.0, 10.0
 """Seconds that threads decode before it is judged what is left; how long that must be for processes
 to be worth their start."""
@@ -32,11 +32,10 @@ def decode_all(job: Job, left: Part, processes: int | None) -> Iterator[int]:
             taken = time.monotonic() - started
             is_long = taken > _TRIED and taken / done * (len(left) - done) > _LONG
             if processes is None and cores > 2 and is_long:
-                processes = cores
                 break
         left = left[done:]
     if left:
-        processes = processes or cores
+        processes = processes or min(cores, _MOST_PROCESSES)
         yield from _in_processes(job, _parts(left, processes), processes)
 
 

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from raymed.data import Manifest, decode_images, image_file, images, open_array, read_manifest
+from raymed.data.decoded import spreading
 from raymed.data.decoded.entry import Entry
+from raymed.data.decoded.streaming import StreamedImages
 from raymed.errors import InputError, RaymedError
 
 
@@ -162,13 +164,45 @@ def test_what_is_harmed_elsewhere_is_not_taken_over(scans, manifest, target) -> 
     assert np.array_equal(open_array(other), expected(larger))
 
 
-def test_threads_and_processes_decode_every_kind_to_the_same_bytes(mixed, tmp_path: Path) -> None:
+@pytest.fixture
+def workers(monkeypatch) -> list[spreading.Job]:
+    """The jobs of all processes that are started."""
+    started: list[spreading.Job] = []
+
+    class Counted(spreading.Worker):
+        def __init__(self, job: spreading.Job) -> None:
+            started.append(job)
+            super().__init__(job)
+
+    monkeypatch.setattr(spreading, "Worker", Counted)
+    return started
+
+
+def test_threads_and_processes_decode_every_kind_to_the_same_bytes(
+    mixed, tmp_path: Path, workers
+) -> None:
     files = [image_file(tmp_path / name, mixed, 8) for name in ("threads", "processes")]
-    assert counts(mixed, files[0], 8, processes=1)[-1] == 20
+    assert counts(mixed, files[0], 8, processes=1) == list(range(1, 21))
+    assert workers == []
     assert counts(mixed, files[1], 8, processes=2)[-1] == 20
+    assert len(workers) == 2
     assert open_array(files[0]).shape == (20, 8, 8, 3)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert len(np.unique(open_array(files[0]).reshape(20, -1), axis=0)) > 15
+
+
+@pytest.mark.parametrize(("cores", "left", "expected"), [(3, 0.0, 3), (2, 0.0, 0), (3, 60.0, 0)])
+def test_processes_take_over_where_there_are_cores_and_much_is_left(
+    mixed, tmp_path: Path, workers, monkeypatch, cores: int, left: float, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(spreading, "_TRIED", 0.0)
+    monkeypatch.setattr(spreading, "_LONG", left)
+    target = image_file(tmp_path / "cache", mixed, 8)
+    assert counts(mixed, target, 8)[-1] == 20
+    assert len(workers) == expected
+    stream = StreamedImages.of(mixed, 8)
+    np.testing.assert_array_equal(open_array(target), stream[:])
 
 
 @pytest.mark.parametrize("rows", [600, 1100])
@@ -187,9 +221,6 @@ def test_a_file_of_many_frames_is_opened_once(toy, monkeypatch, rows: int) -> No
 def test_a_process_that_is_killed_is_told_and_the_next_call_goes_on(
     manifest, target, monkeypatch
 ) -> None:
-    monkeypatch.setenv("PYTHONSTARTUP", "")
-    from raymed.data.decoded import spreading
-
     class Killed(spreading.Worker):
         def decode(self, part):
             self._process.kill()
