@@ -15,11 +15,10 @@ from raymed.data import (
     HiddenGroups,
     Manifest,
     assign_folds,
-    audit,
     draw_test_split,
     find_groups,
 )
-from raymed.data.audit.audit import SCHEMA
+from raymed.data.audit.audit import SCHEMA, audit
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.data.images import Pixels

@@ -15,7 +15,6 @@ from raymed.data.decoded import building
 from raymed.data.decoded.holding import let_go
 from raymed.data.decoded.streaming import Streamed, StreamedImages
 from raymed.errors import DiskFullError, InputError
-from raymed.pipeline.checking import check_events
 from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails
 from raymed.pipeline.events import Event, Note, Stage, result_of
 from raymed.pipeline.members import plan_members
@@ -147,27 +146,18 @@ def test_thumbnails_are_decoded_into_memory_where_they_are_streamed(
     np.testing.assert_array_equal(*found)
 
 
-def test_an_audit_says_the_same_where_images_are_streamed(make: Make, tmp_path: Path) -> None:
-    found = []
-    for streaming in ("never", "always"):
-        folder = tmp_path / streaming
-        experiment = make(f"cluster.cache={folder / 'cache'}", f"cluster.streaming={streaming}")
-        events = check_events(experiment, folder / "run")
-        found.append(result_of(events))
-        assert (folder / "run" / "hidden_groups.parquet").exists()
-        assert (folder / "cache" / "images").exists() == (streaming == "never")
-    assert found[0] == found[1]
-
-
-def test_units_that_stream_leave_the_same_rows_as_those_that_do_not(
+def test_a_run_that_streams_leaves_the_same_audit_and_rows_as_one_that_does_not(
     make: Make, tmp_path: Path
 ) -> None:
     written: dict[str, list[bytes]] = {}
+    audits = []
     for streaming in ("never", "always"):
         folder = tmp_path / streaming
         experiment = make(f"cluster.cache={folder / 'cache'}", f"cluster.streaming={streaming}")
         run = RunFolder.at(folder / "run")
         prepared = result_of(prepare(experiment, run))
+        audits.append(run.audit_file.read_bytes() + run.contact_file.read_bytes())
+        assert (folder / "cache" / "images").exists() == (streaming == "never")
         members = plan_members(experiment, run, prepared)
         units: list[FeatureUnit | FoldUnit] = [
             *feature_units(experiment, run, members, prepared, "cpu"),
@@ -180,5 +170,6 @@ def test_units_that_stream_leave_the_same_rows_as_those_that_do_not(
             if done is not None:
                 rows = (done.attempt / "predictions.parquet").read_bytes()
                 written.setdefault(streaming, []).append(rows)
+    assert audits[0] == audits[1]
     assert len(written["never"]) == 4
     assert written["never"] == written["always"]

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from raymed.data.arrays import new_array
 from raymed.data.images import Pixels
-from raymed.data.intake.manifest import Manifest
 from raymed.errors import DiskFullError, InputError
 from raymed.files import checksum, digest, read_json, write_json
+
+if TYPE_CHECKING:
+    from raymed.data.intake.manifest import Manifest
 
 PREPARATION = "pad-bicubic-1"
 """Names how an image is brought to its size; part of every cache's key."""
@@ -38,7 +40,7 @@ _read: dict[Path, Stamps] = {}
 """The entries that this process has read wholly, and found as written, with their stamps then."""
 
 
-def image_file(cache: Path, manifest: Manifest, size: int) -> Path:
+def image_file(cache: Path, manifest: "Manifest", size: int) -> Path:
     """Name the .npy file for a manifest's images at one size.
 
     It holds uint8 [samples, size, size], or [samples, size, size, 3] when any image has colour.

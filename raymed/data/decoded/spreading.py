@@ -31,12 +31,18 @@ def decode_all(job: Job, left: Part, processes: int | None) -> Iterator[int]:
             yield one
             taken = time.monotonic() - started
             is_long = taken > _TRIED and taken / done * (len(left) - done) > _LONG
-            if processes is None and cores > 2 and is_long:
+            if processes is None and cores > 2 and is_long and _are_several(left[done:]):
                 break
         left = left[done:]
     if left:
         processes = processes or min(cores, _MOST_PROCESSES)
         yield from _in_processes(job, _parts(left, processes), processes)
+
+
+def _are_several(left: Part) -> bool:
+    """Tell whether images lie in several files, which stand one after another."""
+    paths = [split_reference(reference)[0] for _, reference in (*left[:1], *left[-1:])]
+    return len(set(paths)) > 1
 
 
 def _parts(left: Part, processes: int) -> list[Part]:

@@ -18,7 +18,7 @@ class Decoder:
 
     def __init__(self, manifest: Path, target: Path, hang: int, processes: int) -> None:
         context = get_context("forkserver")
-        context.set_forkserver_preload(["raymed.data"])
+        context.set_forkserver_preload(["tests.data.decoded.decoder"])
         self.end, far = context.Pipe()
         arguments = (manifest, target, hang, processes, far)
         self.process = context.Process(target=decode, args=arguments)

@@ -4,7 +4,8 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from raymed.data import Manifest, decode_images
+from raymed.data.decoded.building import decode_images
+from raymed.data.intake.manifest import Manifest
 
 
 def decode(manifest: Path, target: Path, hang: int, processes: int, caller: Connection) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from raymed.data import Manifest, decode_images, image_file, images, open_array, read_manifest
+from raymed.data import Manifest, decode_images, image_file, open_array, read_manifest
 from raymed.data.decoded import spreading
 from raymed.data.decoded.entry import Entry
 from raymed.data.decoded.streaming import StreamedImages
+from raymed.data.pixels import in_turn
 from raymed.errors import InputError, RaymedError
 
 
@@ -212,8 +213,8 @@ def test_a_file_of_many_frames_is_opened_once(toy, monkeypatch, rows: int) -> No
     np.savez(toy.root / "a.npz", train_images=held, train_labels=labels)
     manifest = read_manifest(toy.data("a.npz"))
     opened = []
-    real = images.open_file
-    monkeypatch.setattr(images, "open_file", lambda path: opened.append(path) or real(path))
+    real = in_turn.open_file
+    monkeypatch.setattr(in_turn, "open_file", lambda path: opened.append(path) or real(path))
     assert counts(manifest, image_file(toy.root / "cache", manifest, 4), 4)[-1] == rows
     assert len(opened) == 1
 
