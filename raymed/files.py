@@ -133,7 +133,9 @@ def share_lock(path: Path) -> TextIO:
             file = path.open(encoding="utf-8")
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+", encoding="utf-8")
+            with suppress(FileNotFoundError):  # its folder was removed meanwhile
+                path.open("a").close()
+            continue
         fcntl.flock(file, fcntl.LOCK_SH)
         if _lies_at(file, path):
             return file

@@ -1,5 +1,6 @@
 """Who uses what of the cache: what a living process holds is never removed from it."""
 
+import atexit
 import os
 import shutil
 from contextlib import suppress
@@ -32,6 +33,9 @@ def let_go() -> None:
     """Let go of all that this process holds: what it still has open stays readable."""
     while _held:
         _held.popitem()[1].close()
+
+
+atexit.register(let_go)
 
 
 def release(folder: Path) -> None:
