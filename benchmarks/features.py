@@ -75,7 +75,7 @@ def train(experiment: Experiment, run: RunFolder, prepared: Prepared, cached: bo
     folds: list[FoldUnit] = fold_units(experiment, run, members, prepared, "cpu")
     begun = time.perf_counter()
     if cached:
-        for unit in feature_units(experiment, members, prepared, "cpu"):
+        for unit in feature_units(experiment, run, members, prepared, "cpu"):
             finish(unit.work())
     else:
         folds = [replace(unit, features=None) for unit in folds]

@@ -1,4 +1,4 @@
-"""Files that are whole or absent (written aside, then renamed); checksums; locks."""
+"""Files that are whole or absent (written aside, then renamed); checksums; locks; sizes."""
 
 import errno
 import fcntl
@@ -102,7 +102,7 @@ def take_lock(path: Path, holder: str) -> TextIO | None:
     """Lock a file that names its holder, until it is closed or this process dies.
 
     Returns None when another process holds it. Tries for a moment, as `lock_holder` touches the
-    lock for an instant.
+    lock for an instant. Who holds a lock may delete its file: another's lock is then a new file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+", encoding="utf-8")
@@ -112,12 +112,53 @@ def take_lock(path: Path, holder: str) -> TextIO | None:
         except BlockingIOError:
             time.sleep(pause)
         else:
+            if not _lies_at(file, path):  # deleted since it was opened: it locks out nobody
+                break
             file.truncate(0)
             with suppress(OSError):  # a full disk: the lock holds all the same
                 os.write(file.fileno(), holder.encode())
             return file
     file.close()
     return None
+
+
+def share_lock(path: Path) -> TextIO:
+    """Keep others from taking a lock, until the file is closed or this process dies.
+
+    Any number of processes can; one that has taken the lock is waited for. Where the file is there,
+    it takes no right to write. Raises `OSError` where the file cannot be made.
+    """
+    while True:
+        try:
+            file = path.open(encoding="utf-8")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # its folder was removed meanwhile
+                path.open("a").close()
+            continue
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if _lies_at(file, path):
+            return file
+        file.close()
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether any process has taken or shares a lock; needs no right to write."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lies_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def lock_holder(path: Path) -> str | None:
@@ -130,3 +171,12 @@ def lock_holder(path: Path) -> str | None:
         except BlockingIOError:
             return file.read().strip() or "another process"
     return None
+
+
+def told_size(size: float) -> str:
+    """Write a number of bytes for a reader."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:,.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"

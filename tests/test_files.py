@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from raymed.errors import InputError
-from raymed.files import complete, digest, mark_complete, read_json, whole_file, write_json
+from raymed.files import (
+    complete,
+    digest,
+    is_locked,
+    mark_complete,
+    read_json,
+    share_lock,
+    take_lock,
+    told_size,
+    whole_file,
+    write_json,
+)
 
 
 def test_a_file_whose_writing_failed_is_not_there(tmp_path: Path) -> None:
@@ -62,3 +73,33 @@ def test_broken_json_is_named(tmp_path: Path) -> None:
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest(json.loads('{"b": [2], "a": 1}'))
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_a_lock_that_others_share_cannot_be_taken(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / "a.lock"
+    with share_lock(lock), share_lock(lock):
+        assert is_locked(lock)
+        assert take_lock(lock, "me") is None
+    assert not is_locked(lock)
+    taken = take_lock(lock, "me")
+    assert taken is not None
+    with taken:
+        assert is_locked(lock)
+
+
+def test_a_lock_whose_file_was_deleted_is_another_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "a.lock"
+    with share_lock(lock):
+        lock.unlink()
+        assert not is_locked(lock)
+        taken = take_lock(lock, "me")
+        assert taken is not None
+        taken.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (41_000, "41 kB"), (2.5e9, "2.5 GB")],
+)
+def test_sizes_are_told_in_few_digits(size: float, told: str) -> None:
+    assert told_size(size) == told

@@ -9,12 +9,15 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from raymed.cli.cache import cache_app
+
 app = typer.Typer(
     help="Labelled medical images to a trustworthy stacked ensemble.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cache_app, name="cache")
 
 Run = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 Overrides = Annotated[

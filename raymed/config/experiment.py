@@ -128,6 +128,11 @@ class Cluster(Strict):
         description="decoded images, features and fetched sources; default: $RAYMED_CACHE or "
         "~/.cache/raymed",
     )
+    streaming: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="decode images anew for each batch, to the same bits but slower; auto: where "
+        "the cache's disk has too little room to keep them decoded",
+    )
     checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
 
     @property

@@ -40,13 +40,23 @@ def inspect_images(
 
 
 def load_images(
-    references: Sequence[str], size: int, channels: int, rule: Intensity = AS_FILES_SAY
+    references: Sequence[str],
+    size: int,
+    channels: int,
+    rule: Intensity = AS_FILES_SAY,
+    *,
+    threads: int = 2,
 ) -> Iterator[Pixels]:
     """Decode images one by one as uint8 [size, size] (1 channel) or [size, size, 3].
 
-    The picture keeps its proportions: it is scaled to fit, centred, and padded with black.
+    The picture keeps its proportions: it is scaled to fit, centred, and padded with black. A file
+    whose frames stand one after another is opened once.
     """
-    yield from in_turn(lambda item: prepare(item.read(rule).image, size, channels), references)
+
+    def decode(image: Reference) -> Pixels:
+        return prepare(image.read(rule).image, size, channels)
+
+    yield from in_turn(decode, references, threads=threads)
 
 
 def prepare(image: Image.Image, size: int, channels: int) -> Pixels:

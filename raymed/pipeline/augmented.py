@@ -16,13 +16,12 @@ import torch
 from PIL import Image
 
 from raymed.config import Augmentation, Experiment
-from raymed.data import image_file
-from raymed.data.arrays import open_array
 from raymed.data.augmentation import augment
 from raymed.data.batches import as_images
 from raymed.data.folds import TEST
 from raymed.data.images import Pixels
 from raymed.files import digest, whole_file
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared
@@ -65,9 +64,9 @@ def draw_augmented(
     if _stored(run) == about:
         return
     yield Stage("drawing augmented samples")
-    cache, shown = experiment.cluster.cache_folder, list[dict[str, Any]]()
+    cache, shown = ImageCache.of(experiment.cluster), list[dict[str, Any]]()
     for (size, asked), who in wishes.items():
-        pixels = open_array(image_file(cache, prepared.manifest, size))
+        pixels = cache.open(prepared.manifest, size)
         generator = torch.Generator().manual_seed(derive_seed(experiment.seed, AUGMENTATION))
         for row in rows:
             shown.append(

@@ -1,6 +1,8 @@
 """`raymed check`: the manifest, its folds and the audit; the first step of every build too."""
 
-from collections.abc import Generator, Iterator, Mapping
+import os
+from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,33 +15,39 @@ from raymed.data import (
     HiddenGroups,
     Manifest,
     assign_folds,
-    audit,
     draw_test_split,
     find_groups,
-    image_file,
-    open_array,
 )
-from raymed.data.audit.audit import SCHEMA
+from raymed.data.audit.audit import SCHEMA, audit
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
+from raymed.data.images import Pixels
 from raymed.data.intake.manifest import listing_samples
 from raymed.data.intake.objects import local_data
-from raymed.errors import InputError
+from raymed.errors import DiskFullError, InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
-from raymed.pipeline.decoding import decode, open_images
+from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails, open_images
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.listing import told
 from raymed.runs import RunFolder
 
+HIDDEN = "hidden"
+"""The folder of the cache that keeps what was found."""
+_ARRAYS = ("group", "copies", "near")
+
 
 @dataclass(frozen=True)
 class Checked:
-    """The samples and folds of an experiment, and the groups that its pixels show."""
+    """The samples and folds of an experiment, and the groups that its pixels show.
+
+    `thumbnails` are the small images, None where nothing has asked for them yet.
+    """
 
     manifest: Manifest
     folds: Folds
     hidden: HiddenGroups
+    thumbnails: Pixels | None = None
 
 
 def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Checked]:
@@ -51,14 +59,15 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
     manifest = yield from open_images(listing)
-    yield from decode(experiment.cluster.cache_folder, manifest, LEAK_SIZE)
-    hidden = yield from _hidden_groups(experiment.cluster.cache_folder, manifest)
+    cache = ImageCache.of(experiment.cluster)
+    yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
+    hidden, thumbnails = yield from _hidden_groups(cache, manifest)
     if _recovered(data):
         before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
         kept = None if before is None else patients_as_before(manifest, before)
         manifest = kept if kept is not None else recover_patients(manifest, hidden)
     manifest = draw_test_split(manifest, data, experiment.seed)
-    return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden)
+    return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden, thumbnails)
 
 
 def check_events(
@@ -122,7 +131,7 @@ def unacknowledged(audit: Mapping[str, Any], data: DataConfig) -> list[dict[str,
 
 def write_audit(
     experiment: Experiment, file: Path, checked: Checked, contact: Path | None
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Audit what was checked, unless the file holds that already; tell the findings.
 
     Small images of some proposed groups go to `contact`.
@@ -131,7 +140,10 @@ def write_audit(
     about = digest([SCHEMA, manifest.content, folds.content])
     if not file.exists() or read_json(file).get("about") != about:
         yield Stage("checking for leaks and duplicates")
-        thumbnails = open_array(image_file(experiment.cluster.cache_folder, manifest, LEAK_SIZE))
+        thumbnails = checked.thumbnails
+        if thumbnails is None:
+            cache = ImageCache.of(experiment.cluster)
+            thumbnails = yield from decode_thumbnails(cache, manifest, LEAK_SIZE)
         recovered = _recovered(experiment.data)
         found = audit(manifest, folds, thumbnails, checked.hidden, recovered=recovered)
         if contact is not None:
@@ -145,15 +157,35 @@ def _recovered(data: DataConfig) -> bool:
     return data.patients is not None and data.patients.recovered
 
 
-def _hidden_groups(cache: Path, manifest: Manifest) -> Generator[Event, None, HiddenGroups]:
-    """Find the groups, or read what was found in the same images before."""
-    images = image_file(cache, manifest, LEAK_SIZE)
-    file = cache / "hidden" / f"{digest([SCHEMA, images.parent.name])}.json"
-    if not file.exists():
-        yield Stage("looking for hidden groups")
-        found = vars(find_groups(open_array(images)))
-        arrays = {key: found[key].tolist() for key in ("group", "copies", "near")}
-        write_json(file, {**found, **arrays})
-    stored = read_json(file)
-    arrays = {key: np.array(stored[key], dtype=np.int64) for key in ("group", "copies", "near")}
-    return HiddenGroups(**{**stored, **arrays})
+def _hidden_groups(
+    cache: ImageCache, manifest: Manifest
+) -> Generator[Event, None, tuple[HiddenGroups, Pixels | None]]:
+    """Find the groups, or read what was found in the same images before.
+
+    Returns the small images too, where it had to look at them.
+    """
+    entry = cache.entry(manifest, LEAK_SIZE)
+    file = cache.folder / HIDDEN / f"{digest([SCHEMA, entry.folder.name])}.json"
+    stored = _stored_groups(file)
+    if stored is not None:
+        return stored, None
+    thumbnails = yield from decode_thumbnails(cache, manifest, LEAK_SIZE)
+    yield Stage("looking for hidden groups")
+    hidden = find_groups(thumbnails)
+    found = vars(hidden)
+    with suppress(OSError, DiskFullError):  # then they are looked for again
+        write_json(file, {**found, **{key: found[key].tolist() for key in _ARRAYS}})
+    return hidden, thumbnails
+
+
+def _stored_groups(file: Path) -> HiddenGroups | None:
+    """Read groups that were found before; a broken file is as good as none."""
+    try:
+        stored = read_json(file)
+        arrays = {key: np.array(stored[key], dtype=np.int64) for key in _ARRAYS}
+        groups = HiddenGroups(**{**stored, **arrays})
+    except (OSError, InputError, LookupError, TypeError, ValueError):
+        return None
+    with suppress(OSError):
+        os.utime(file)  # the last use
+    return groups

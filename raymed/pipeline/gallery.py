@@ -18,13 +18,12 @@ import torch
 from PIL import Image
 
 from raymed.config import Experiment
-from raymed.data import image_file
-from raymed.data.arrays import open_array
 from raymed.data.batches import as_images, inference_batches
 from raymed.data.folds import TEST
 from raymed.data.images import Pixels
 from raymed.files import digest, read_json, whole_file
 from raymed.models.saliency import NoMapError, saliency_maps
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member, fold_model
 from raymed.pipeline.prepare import Prepared
@@ -84,7 +83,7 @@ def draw_gallery(
         return
     metrics = read_json(run.metrics_file)
     cases, member = metrics["gallery"], who_looks(metrics, members)
-    look = _Look.of(cases, member, prepared, experiment.cluster.cache_folder, device)
+    look = _Look.of(cases, member, prepared, ImageCache.of(experiment.cluster), device)
     about = digest([VERSION, SIDE, cases, member.id, look.weights()])
     if _stored(run.gallery_file) == about:
         return
@@ -120,7 +119,7 @@ class _Look:
         cases: Sequence[dict[str, Any]],
         member: Member,
         prepared: Prepared,
-        cache: Path,
+        cache: ImageCache,
         device: str,
     ) -> "_Look":
         """Find the cases' images and folds."""
@@ -130,7 +129,7 @@ class _Look:
         own = prepared.folds.fold[rows].astype(np.int64)
         return cls(
             member,
-            open_array(image_file(cache, manifest, member.recipe.size))[rows],
+            cache.open(manifest, member.recipe.size)[rows],
             np.where(own == TEST, TEST_FOLD, own),
             np.array([manifest.classes.index(case["predicted"]) for case in cases]),
             len(manifest.classes),

@@ -8,7 +8,7 @@ from raymed.data import Folds, Manifest
 from raymed.data.sites import site_folds
 from raymed.files import read_json
 from raymed.pipeline.checking import check, refuse_changed, refuse_serious, write_audit
-from raymed.pipeline.decoding import decode
+from raymed.pipeline.decoding import ImageCache, decode
 from raymed.pipeline.events import Event
 from raymed.runs import RunFolder
 
@@ -39,7 +39,7 @@ def prepare(
     refuse_serious(read_json(run.audit_file), experiment.data, str(run.audit_file))
     freeze(experiment, run, manifest, folds, keep=keep)
     for size in sorted({recipe.size for recipe in experiment.recipes.values()}):
-        yield from decode(experiment.cluster.cache_folder, manifest, size)
+        yield from decode(ImageCache.of(experiment.cluster), manifest, size)
     return Prepared(manifest, folds, sites)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 
 from raymed.config import Experiment
-from raymed.data import image_file, open_array
 from raymed.data.samples import SampleColumns
 from raymed.errors import InputError, did_you_mean
 from raymed.files import write_json
 from raymed.models import build_classifier
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
@@ -57,10 +57,10 @@ def find_rate(
         device = torch.device(place(experiment).device)
         prepared = yield from prepare(experiment, folder)
         samples = SampleColumns.of(prepared.manifest, prepared.folds)
-        images = image_file(experiment.cluster.cache_folder, prepared.manifest, recipe.size)
+        images = ImageCache.of(experiment.cluster).open(prepared.manifest, recipe.size)
         torch.manual_seed(derive_seed(experiment.seed, FIRST_WEIGHTS))
         model = build_classifier(recipe, samples.classes).to(device)
-        inputs = Inputs(open_array(images), device, bf16=recipe.precision == "bf16")
+        inputs = Inputs(images, device, bf16=recipe.precision == "bf16")
         trainer = Trainer(recipe, inputs, samples, 0, experiment.seed)
         points: list[RatePoint] = []
         for point in rate_range(trainer, model, at, steps=steps):

@@ -17,15 +17,15 @@ import pandas as pd
 import torch
 
 from raymed.config import Experiment
-from raymed.data import image_file
-from raymed.data.arrays import open_array
 from raymed.data.batches import Indices, inference_batches
+from raymed.data.decoded.streaming import Images
 from raymed.data.samples import SampleColumns
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.losses import cross_entropy
 from raymed.models import Classifier
 from raymed.optim.sharpness import Loss, loss_line, loss_plane, measure_sharpness
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.members import Member, fold_model
 from raymed.pipeline.prepare import Prepared
@@ -77,7 +77,7 @@ def measure_members(
             left.append((member, about, stored, plane))
     for done, (member, about, stored, plane) in enumerate(left):
         yield Stage("measuring sharpness", done, len(left))
-        images = image_file(experiment.cluster.cache_folder, prepared.manifest, member.recipe.size)
+        images = ImageCache.of(experiment.cluster).open(prepared.manifest, member.recipe.size)
         fixed = FixedSample.of(member, images, samples, rows, device)
         measured = fixed.measure(derive_seed(experiment.seed, SHARPNESS), stored, plane)
         facts = {"about": about, "fold": FOLD, "sample_ids": samples.sample_ids[rows].tolist()}
@@ -99,12 +99,12 @@ class FixedSample:
 
     @classmethod
     def of(
-        cls, member: Member, images: Path, samples: SampleColumns, rows: Indices, device: str
+        cls, member: Member, images: Images, samples: SampleColumns, rows: Indices, device: str
     ) -> "FixedSample":
         """Load a complete member's model and the sample; a probe's backbone stands still."""
         place = torch.device(device)
         model = fold_model(member, FOLD, samples.classes, device)
-        inputs = Inputs(open_array(images), place)
+        inputs = Inputs(images, place)
         labels = torch.from_numpy(samples.labels[rows]).to(place)
         if member.recipe.is_probe:
             features = inputs.features_of(model, rows)

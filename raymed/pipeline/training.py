@@ -46,7 +46,7 @@ def _units(
     features: dict[Path, FeatureUnit] = {}
     folds: list[FoldUnit] = []
     for scheme in schemes:
-        for unit in feature_units(experiment, scheme.members, scheme.prepared, device):
+        for unit in feature_units(experiment, scheme.run, scheme.members, scheme.prepared, device):
             features.setdefault(unit.target, unit)
         folds += fold_units(experiment, scheme.run, scheme.members, scheme.prepared, device)
     return [*features.values(), *folds]

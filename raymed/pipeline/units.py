@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from raymed.config import Experiment, Recipe
-from raymed.data import Folds, Manifest, image_file
+from raymed.data import Folds, Manifest
+from raymed.data.decoded.streaming import Source
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.members import Member, Scheme, is_complete
 from raymed.pipeline.memory import PeakMemory
 from raymed.pipeline.prepare import Prepared
@@ -28,7 +30,7 @@ class FeatureUnit:
 
     member: str
     recipe: Recipe
-    images: Path
+    images: Source
     target: Path
     device: str
     seed: int
@@ -61,7 +63,7 @@ class FoldUnit:
     run: Path
     member_id: str
     fold: int
-    images: Path
+    images: Source
     features: Path | None
     device: str
     seed: int
@@ -116,7 +118,7 @@ class FoldUnit:
 
 
 def feature_units(
-    experiment: Experiment, members: list[Member], prepared: Prepared, device: str
+    experiment: Experiment, run: RunFolder, members: list[Member], prepared: Prepared, device: str
 ) -> list[FeatureUnit]:
     """List the features that incomplete probes need and the cache lacks, each once."""
     units: dict[Path, FeatureUnit] = {}
@@ -126,7 +128,7 @@ def feature_units(
             continue
         target = feature_file(cache, member.recipe, manifest.images, experiment.seed)
         if complete(target.parent) is None and target not in units:
-            images = image_file(cache, manifest, member.recipe.size)
+            images = _source(experiment, run, prepared, member.recipe)
             units[target] = FeatureUnit(
                 member.name, member.recipe, images, target, device, experiment.seed
             )
@@ -143,6 +145,7 @@ def fold_units(
         if is_complete(member, prepared.folds.count):
             continue
         recipe, features = member.recipe, None
+        images = _source(experiment, run, prepared, recipe)
         if recipe.is_probe:
             features = feature_file(cache, recipe, manifest.images, seed)
         for fold in range(prepared.folds.count):
@@ -154,7 +157,7 @@ def fold_units(
                         run.path,
                         member.id,
                         fold,
-                        image_file(cache, manifest, recipe.size),
+                        images,
                         features,
                         device,
                         seed,
@@ -162,6 +165,11 @@ def fold_units(
                     )
                 )
     return units
+
+
+def _source(experiment: Experiment, run: RunFolder, prepared: Prepared, recipe: Recipe) -> Source:
+    cache = ImageCache.of(experiment.cluster)
+    return cache.source(prepared.manifest, recipe.size, run.manifest_file)
 
 
 def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below: str) -> list[Row]:

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from raymed.config import Recipe
+from raymed.data.decoded.streaming import Images
 from raymed.ensemble import Stack
 from raymed.errors import InputError
 from raymed.models import build_classifier
@@ -28,11 +29,7 @@ def room_for_logits(stack: Stack, images: int) -> Logits:
 
 
 def predict_member(
-    member: MemberFolder,
-    pixels: npt.NDArray[np.uint8],
-    logits: Logits,
-    device: str,
-    tta: int = 1,
+    member: MemberFolder, pixels: Images, logits: Logits, device: str, tta: int = 1
 ) -> Iterator[Progress]:
     """Fill `logits` with what each fold model of a member says of `pixels`, a batch at a time.
 

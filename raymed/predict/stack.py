@@ -13,12 +13,14 @@ import torch
 
 from raymed.config import Intensity
 from raymed.data import Manifest
-from raymed.data.arrays import new_array
+from raymed.data.arrays import new_array, open_array
+from raymed.data.decoded.entry import decoded_shape
+from raymed.data.decoded.streaming import Images, StreamedImages
 from raymed.data.images import inspect_images, load_images
 from raymed.data.intake.manifest import refuse_images
 from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError
-from raymed.files import whole_file
+from raymed.files import lacks_space, whole_file
 from raymed.predict.member import (
     member_recipe,
     named_recipe,
@@ -201,16 +203,21 @@ def refuse_unusable(images: Sequence[str], intensity: Intensity) -> None:
         raise InputError(refusal.place, refusal.fault, "repair or remove them")
 
 
-def _decoded(
-    images: Sequence[str], size: int, manifest: Manifest, scratch: Path
-) -> npt.NDArray[np.uint8]:
-    """Decode images as those of a manifest were, to a memory-mapped array, once a size."""
-    path = scratch / f"{size}.npy"
+def _decoded(images: Sequence[str], size: int, manifest: Manifest, scratch: Path) -> Images:
+    """Decode images as those of a manifest were, to a memory-mapped array, once a size.
+
+    Where the disk has no room for them they are decoded for each batch.
+    """
+    path, channels = scratch / f"{size}.npy", manifest.channels
     if path.exists():
-        return np.asarray(np.load(path, mmap_mode="r"))
-    channels = manifest.channels
-    shape = (len(images), size, size) if channels == 1 else (len(images), size, size, 3)
-    pixels = new_array(path, np.uint8, shape)
+        return open_array(path)
+    try:
+        pixels = new_array(path, np.uint8, decoded_shape(len(images), size, channels))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        if not lacks_space(error):
+            raise
+        return StreamedImages(images, size, channels, manifest.intensity)
     for row, image in enumerate(load_images(images, size, channels, manifest.intensity)):
         pixels[row] = image
     return pixels

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from raymed.config import Recipe
-from raymed.data.arrays import new_array, open_array
-from raymed.data.decoded.building import PREPARATION
+from raymed.data.arrays import new_array
+from raymed.data.decoded.entry import PREPARATION
+from raymed.data.decoded.holding import hold
+from raymed.data.decoded.streaming import Source, open_images
 from raymed.files import complete, digest, mark_complete, whole_file
 from raymed.models import build_classifier, weights_identity
 from raymed.training.inputs import Inputs
@@ -28,18 +30,19 @@ def feature_file(cache: Path, recipe: Recipe, images: str, seed: int) -> Path:
 
 
 def compute_features(
-    recipe: Recipe, images: Path, target: Path, device: str, seed: int
+    recipe: Recipe, images: Source, target: Path, device: str, seed: int
 ) -> Iterator[Progress]:
     """Fill `target` with float32 [samples, width], in batches of one fixed size.
 
     Does nothing when it is complete. Another process at the same work writes the same bytes.
     """
+    hold(target.parent)
     if complete(target.parent) is not None:
         return
     torch.manual_seed(derive_seed(seed, FIRST_WEIGHTS))
     place = torch.device(device)
     model = build_classifier(recipe, 2).to(place)
-    inputs = Inputs(open_array(images), place, bf16=recipe.precision == "bf16")
+    inputs = Inputs(open_images(images), place, bf16=recipe.precision == "bf16")
     count = len(inputs.array)
     width = model.head.in_features
     target.parent.mkdir(parents=True, exist_ok=True)

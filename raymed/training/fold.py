@@ -14,6 +14,7 @@ import torch
 
 from raymed.config import Recipe
 from raymed.data.arrays import open_array
+from raymed.data.decoded.streaming import Source, open_images
 from raymed.data.predictions import prediction_table
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
@@ -39,7 +40,7 @@ class FoldContext:
     member: str
     attempt: Path
     earlier_attempts: tuple[Path, ...]
-    images: Path
+    images: Source
     features: Path | None
     device: str
     seed: int
@@ -68,7 +69,8 @@ def train_fold(
     pretrained = compared or resumed is None
     model = build_classifier(recipe, samples.classes, pretrained=pretrained).to(device)
     first = first_weights(model) if compared else None
-    array = open_array(context.features or context.images)
+    found = context.features
+    array = open_images(context.images) if found is None else open_array(found)
     inputs = Inputs(array, device, context.features is not None, recipe.precision == "bf16")
     trainer = Trainer(recipe, inputs, samples, fold, context.seed, ranks)
     if resumed is not None:

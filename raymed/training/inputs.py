@@ -12,6 +12,7 @@ from torch import nn
 from raymed.config import Augmentation
 from raymed.data.augmentation import augment
 from raymed.data.batches import Indices, as_images, inference_batches
+from raymed.data.decoded.streaming import StreamedImages
 from raymed.models import Classifier
 
 INFERENCE_BATCH = 64
@@ -19,13 +20,13 @@ INFERENCE_BATCH = 64
 
 @dataclass(frozen=True)
 class Inputs:
-    """An array of all samples, memory-mapped.
+    """An array of all samples, memory-mapped, or what stands for it and decodes rows.
 
     uint8 images [samples, h, w] or [samples, h, w, 3]; with `features`, float32
     [samples, width] that go to the head alone.
     """
 
-    array: npt.NDArray[Any]
+    array: npt.NDArray[Any] | StreamedImages
     device: torch.device
     features: bool = False
     bf16: bool = False

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from raymed.pipeline.members import plan_members
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.units import fold_units
 from raymed.runs import RunFolder
+from tests.disks import tiny_disk
 
 Processes = Callable[[int], list[int]]
 
@@ -201,17 +201,6 @@ def test_a_nan_loss_fails_that_member_only(make: Any, tmp_path: Path) -> None:
     ]
     assert result.metrics["failed"][0]["name"] == "bad"
     assert any(complete(path) for path in (tmp_path / "run" / "members").iterdir())
-
-
-@contextmanager
-def tiny_disk(folder: Path, size: str) -> Iterator[None]:
-    """Let a folder lie on a disk of its own."""
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture

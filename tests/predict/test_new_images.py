@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from raymed.config import Slices
+from raymed.data import Manifest
+from raymed.data.decoded.streaming import StreamedImages
 from raymed.predict import NewImages
+from raymed.predict.stack import _decoded
 from tests.data.pixels.scans import write_dicom, write_nifti
+from tests.disks import tiny_disk
 
 
 def test_files_of_every_kind_are_listed_frame_by_frame(tmp_path: Path) -> None:
@@ -48,3 +53,18 @@ def test_an_unreadable_file_stays_listed_so_that_it_is_named_later(tmp_path: Pat
     (tmp_path / "x.dcm").write_text("no image")
 
     assert NewImages.find(tmp_path).frames(Slices()).images == (str(tmp_path / "x.dcm"),)
+
+
+def test_new_images_are_decoded_for_each_batch_where_the_disk_has_no_room(tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        paths.append(str(tmp_path / f"{number}.png"))
+        pixels = np.random.default_rng(number).integers(0, 255, (90, 70), dtype=np.uint8)
+        Image.fromarray(pixels).save(paths[-1])
+    trained_on = Manifest(pd.DataFrame(), ("a", "b"), True, 1)
+    with tiny_disk(tmp_path / "small", "16k"):
+        streamed = _decoded(paths, 96, trained_on, tmp_path / "small")
+        assert isinstance(streamed, StreamedImages)
+        assert list((tmp_path / "small").iterdir()) == []
+        kept = _decoded(paths, 96, trained_on, tmp_path)
+        np.testing.assert_array_equal(streamed[:], kept)

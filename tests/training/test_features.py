@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from raymed.data.arrays import open_array
+from raymed.data.decoded.holding import USED
 from raymed.data.predictions import logits_of
 from raymed.training import Progress, compute_features, feature_file
 from raymed.training.inputs import Inputs
@@ -86,7 +87,7 @@ def test_a_cache_that_was_not_finished_is_not_there(toy: Any, recipe: Make, targ
     work = compute_features(recipe(), toy.images, target, "cpu", 3)
     next(work)
     work.close()
-    assert not list(target.parent.iterdir())
+    assert [file.name for file in target.parent.iterdir()] == [USED]
 
 
 def test_the_cache_is_shared_by_all_that_trains_a_head_on_the_same_features(

@@ -61,9 +61,13 @@ Result = TypeVar("Result")
 
 
 def in_turn(
-    work: Callable[[Reference], Result], references: Sequence[str], part: int = _PART
+    work: Callable[[Reference], Result],
+    references: Sequence[str],
+    part: int = _PART,
+    *,
+    threads: int = 2,
 ) -> Iterator[Result]:
-    """Work on images in two threads, in order, a part at a time so that little is held.
+    """Work on images in threads, in order, a part at a time so that little is held.
 
     A file stays open from a part to the next while both need it.
     """
@@ -77,7 +81,7 @@ def in_turn(
     named = [split_reference(each) for each in references]
     files: dict[str, _Shared] = {}
     try:
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(named), part):
                 now, later = named[start : start + part], named[start + part : start + 2 * part]
                 files = _for_a_part(files, Counter(p for p, _ in now), {p for p, _ in later})

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from raymed.data import image_file
-from raymed.data.arrays import open_array
 from raymed.evaluation import to_patient_level
 from raymed.files import digest, read_json, write_json
 from raymed.optim.sharpness import accuracy_drop, rho_sharpness
 from raymed.pipeline.compare.repeats import Repeat
+from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.members import Member, fold_model
 from raymed.pipeline.sharpness import (
     FOLD,
@@ -54,8 +53,8 @@ def measure(member: Member, repeat: Repeat, device: str, *, sharpness: bool) -> 
 
 def _train_accuracy(member: Member, repeat: Repeat, device: str) -> float:
     samples, manifest = repeat.samples, repeat.prepared.manifest
-    cache = repeat.experiment.cluster.cache_folder
-    images = open_array(image_file(cache, manifest, member.recipe.size))
+    cache = ImageCache.of(repeat.experiment.cluster)
+    images = cache.open(manifest, member.recipe.size)
     inputs = Inputs(images, torch.device(device), bf16=member.recipe.precision == "bf16")
     shares = []
     for fold in range(repeat.prepared.folds.count):
@@ -83,8 +82,8 @@ def _sharpness(member: Member, repeat: Repeat, device: str) -> Mapping[str, Any]
     names = ("several_steps", "accuracy_drop", "accuracy_drop_error")
     if stored is not None:
         return {name: stored["figures"][name] for name in names}
-    cache, manifest = experiment.cluster.cache_folder, repeat.prepared.manifest
-    images = image_file(cache, manifest, member.recipe.size)
+    cache = ImageCache.of(experiment.cluster)
+    images = cache.open(repeat.prepared.manifest, member.recipe.size)
     fixed = FixedSample.of(member, images, samples, rows, device)
     drop = accuracy_drop(
         fixed.model,

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raymed.data import Manifest, image_file, open_array
+from raymed.data import Manifest
 from raymed.ensemble import predict_folds
 from raymed.files import digest, whole_file
-from raymed.pipeline.decoding import decode
+from raymed.pipeline.decoding import ImageCache, decode
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.scorer import ByLevel, Probabilities
 from raymed.predict import StackPredictor
@@ -61,7 +61,7 @@ def predict_external(
     predictor: StackPredictor,
     contents: Mapping[str, str],
     manifest: Manifest,
-    cache: Path,
+    cache: ImageCache,
     file: Path,
 ) -> Generator[Event, None, Predicted]:
     """Predict a manifest's samples by the members of a stack, and by the stack.
@@ -82,12 +82,12 @@ def predict_external(
 
 
 def _predict(
-    predictor: StackPredictor, member: str, manifest: Manifest, cache: Path
+    predictor: StackPredictor, member: str, manifest: Manifest, cache: ImageCache
 ) -> Generator[Event, None, Logits]:
     folder = predictor.run.member(member)
     size = member_recipe(folder).size
     yield from decode(cache, manifest, size)
-    pixels = open_array(image_file(cache, manifest, size))
+    pixels = cache.open(manifest, size)
     logits = room_for_logits(predictor.stack, len(pixels))
     for at in predict_member(folder, pixels, logits, predictor.device):
         yield Stage(f"predicting member {predictor.stack.members[member]}", at.step, at.steps)

@@ -13,7 +13,7 @@ from raymed.data.intake.objects import local_data
 from raymed.data.intake.sources.shards import is_pattern
 from raymed.errors import InputError
 from raymed.files import digest, read_json
-from raymed.pipeline.decoding import open_images
+from raymed.pipeline.decoding import ImageCache, open_images
 from raymed.pipeline.evaluate.predictions import member_contents, predict_external
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
@@ -138,7 +138,7 @@ def _stages(
     if place.is_of(about):
         return
     place.reopen()
-    cache, file = experiment.cluster.cache_folder, place.predictions_file
+    cache, file = ImageCache.of(experiment.cluster), place.predictions_file
     predicted = yield from predict_external(
         fitted.predictor, fitted.contents, manifest, cache, file
     )

@@ -13,7 +13,7 @@ from raymed.cluster import Failed, Finished, TrialUnits
 from raymed.config import Experiment
 from raymed.errors import BuildError, InputError
 from raymed.pipeline.board import Cell, Row
-from raymed.pipeline.decoding import decode
+from raymed.pipeline.decoding import ImageCache, decode
 from raymed.pipeline.events import Event, Note, Plan, TrialEnded
 from raymed.pipeline.members import Member
 from raymed.pipeline.prepare import Prepared
@@ -160,7 +160,7 @@ class Deciding:
     def _begin(self, trial: Trial, member: Member) -> list[AnyUnit]:
         """List what is left of a trial, its folds in its own order; those done are told."""
         self._decode(trial.chosen.size)
-        features = feature_units(self.experiment, [member], self.prepared, self.device)
+        features = feature_units(self.experiment, self.run, [member], self.prepared, self.device)
         units = fold_units(self.experiment, self.run, [member], self.prepared, self.device)
         order = fold_order(self.experiment.seed, trial.number, self.prepared.folds.count)
         units.sort(key=lambda unit: order.index(unit.fold))
@@ -179,9 +179,10 @@ class Deciding:
 
     def _decode(self, size: int) -> None:
         if size not in self.sizes:
-            cache = self.experiment.cluster.cache_folder
-            for _ in decode(cache, self.prepared.manifest, size):
-                pass
+            cache = ImageCache.of(self.experiment.cluster)
+            for event in decode(cache, self.prepared.manifest, size):
+                if isinstance(event, Note):
+                    self.news.put(event)
             self.sizes.add(size)
 
     def _complete(self, work: AtWork) -> None:

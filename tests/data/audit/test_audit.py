@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from raymed.config.data import Acknowledged
-from raymed.data import HiddenGroups, assign_folds, audit, draw_test_split
+from raymed.data import HiddenGroups, assign_folds, draw_test_split
+from raymed.data.audit.audit import audit
 from raymed.data.audit.findings import find_faults
 from raymed.data.phantom import STAGES, draw_phantoms
 
