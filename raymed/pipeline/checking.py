@@ -22,7 +22,7 @@ from raymed.data import (
 from raymed.data.audit.audit import SCHEMA
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
-from raymed.data.intake.manifest import listing_samples
+from raymed.data.intake.manifest import Listing, listing_samples
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
@@ -49,15 +49,21 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     yield Stage("reading the manifest")
     data = experiment.data
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
-    manifest = yield from open_images(listing)
-    yield from decode(experiment.cluster.cache_folder, manifest, LEAK_SIZE)
-    hidden = yield from _hidden_groups(experiment.cluster.cache_folder, manifest)
+    manifest, hidden = yield from look(listing, experiment.cluster.cache_folder)
     if _recovered(data):
         before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
         kept = None if before is None else patients_as_before(manifest, before)
         manifest = kept if kept is not None else recover_patients(manifest, hidden)
     manifest = draw_test_split(manifest, data, experiment.seed)
     return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden)
+
+
+def look(listing: Listing, cache: Path) -> Generator[Event, None, tuple[Manifest, HiddenGroups]]:
+    """Open every listed image and look for hidden groups; patients stay as they are listed."""
+    manifest = yield from open_images(listing)
+    yield from decode(cache, manifest, LEAK_SIZE)
+    hidden = yield from _hidden_groups(cache, manifest)
+    return manifest, hidden
 
 
 def check_events(
