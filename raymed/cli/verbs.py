@@ -46,6 +46,27 @@ def demo(run: Annotated[Path, typer.Option(help="run folder")] = Path("runs/demo
 
 
 @app.command()
+def init(
+    source: Annotated[
+        str, typer.Argument(help="the images, in whatever form they lie", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="default: <name>.yaml", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the experiment; default: the source's")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="ask nothing, take what is proposed")] = False,
+    force: Annotated[bool, typer.Option("--force", help="write over what is there")] = False,
+) -> None:
+    """Look at images and write a configuration that builds as it stands."""
+    with _loading():
+        from raymed.cli.initializing import show_init
+    show_init(source, output, name=name, yes=yes, force=force)
+
+
+@app.command()
 def build(
     config: Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)],
     overrides: Overrides = None,

@@ -59,6 +59,13 @@ def load_images(
     yield from in_turn(decode, references, threads=threads)
 
 
+def image_sides(
+    references: Sequence[str], rule: Intensity = AS_FILES_SAY
+) -> Iterator[tuple[int, int]]:
+    """Give width and height of images one by one, in pixels, as they are looked at."""
+    yield from in_turn(lambda item: ImageOps.exif_transpose(item.read(rule).image).size, references)
+
+
 def prepare(image: Image.Image, size: int, channels: int) -> Pixels:
     """Bring an opened image to its number of channels and its size."""
     upright = on_black(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")

@@ -22,7 +22,7 @@ from raymed.data.audit.audit import SCHEMA, audit
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.data.images import Pixels
-from raymed.data.intake.manifest import listing_samples
+from raymed.data.intake.manifest import Listing, listing_samples
 from raymed.data.intake.objects import local_data
 from raymed.errors import DiskFullError, InputError
 from raymed.files import digest, read_json, write_json
@@ -58,16 +58,26 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     yield Stage("reading the manifest")
     data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
-    manifest = yield from open_images(listing)
-    cache = ImageCache.of(experiment.cluster)
-    yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
-    hidden, thumbnails = yield from _hidden_groups(cache, manifest)
+    manifest, hidden, thumbnails = yield from look(listing, ImageCache.of(experiment.cluster))
     if _recovered(data):
         before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
         kept = None if before is None else patients_as_before(manifest, before)
         manifest = kept if kept is not None else recover_patients(manifest, hidden)
     manifest = draw_test_split(manifest, data, experiment.seed)
     return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden, thumbnails)
+
+
+def look(
+    listing: Listing, cache: ImageCache
+) -> Generator[Event, None, tuple[Manifest, HiddenGroups, Pixels | None]]:
+    """Open every listed image and look for hidden groups; patients stay as they are listed.
+
+    The small images come with them, None where nothing has asked for them yet.
+    """
+    manifest = yield from open_images(listing)
+    yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
+    hidden, thumbnails = yield from _hidden_groups(cache, manifest)
+    return manifest, hidden, thumbnails
 
 
 def check_events(

@@ -118,12 +118,13 @@ def test_a_group_on_both_sides_of_a_test_split_is_two_patients(
     experiment: Experiment, tmp_path: Path
 ) -> None:
     checked = result_of(check(experiment, RunFolder(tmp_path / "run")))
-    table = checked.manifest.table.assign(patient="nobody")
+    table = checked.manifest.table.assign(patient=checked.manifest.table["sample_id"])
     table.loc[::SLICES, "split"] = "test"  # one slice of each
 
     recovered = recover_patients(replace(checked.manifest, table=table), checked.hidden)
 
     train = set(recovered.patients[~recovered.is_test])
     test = set(recovered.patients[recovered.is_test])
+    assert len(train) == PEOPLE
     assert not train & test
     assert {name.removesuffix("-test") for name in test} == train

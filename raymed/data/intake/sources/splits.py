@@ -12,6 +12,7 @@ SPLITS = {
     "training": "train",
     "": "train",
     "test": "test",
+    "testing": "test",
 }
 """A name in lower case, and the split that it means."""
 
