@@ -34,8 +34,10 @@ def grid(board: Board, console: Console) -> Table:
 
 
 def stage_line(board: Board) -> str:
-    """Name the stage and how far it is."""
-    count = f" {board.done}/{board.total}" if board.total is not None else ""
+    """Name the stage and how far it is, as far as that can be counted."""
+    count = f" {board.done}" if board.done else ""
+    if board.total is not None:
+        count = f" {board.done}/{board.total}"
     return (board.stage or "starting") + count
 
 

@@ -29,8 +29,8 @@ _Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class _Listed:
-    """A file's frames and facts; with a fault, which opening it will tell again, neither."""
+class Looked:
+    """A file's frames and facts; `broken`, as opening it will tell again, neither."""
 
     frames: tuple[str, ...] = ("",)
     facts: Mapping[str, str] | None = None
@@ -46,11 +46,12 @@ def split_into_frames(samples: pd.DataFrame, data: DataConfig) -> Steps[pd.DataF
     with several patients.
     """
     samples = samples.assign(whole=samples["sample_id"])
-    rows = [file for row in _records(samples) for file in _files_of(row)]
+    rows = yield from _all_files(samples)
     listed = yield from list_files([str(row["image"]) for row in rows], data.slices)
-    if len(rows) == len(samples) and all(found == _Listed() for found in listed):
+    if len(rows) == len(samples) and all(found == Looked() for found in listed):
         return _with_site(samples, data)
-    names = _pseudonyms(data, listed)
+    secret = None if data.patients is None else data.patients.secret
+    names = pseudonyms_of(listed, secret)
     _refuse_mixed_folders(rows, listed)
     frames = [
         _frame(row, frame, found, names)
@@ -69,9 +70,9 @@ def _with_site(samples: pd.DataFrame, data: DataConfig) -> pd.DataFrame:
     return samples.assign(site=column_of(samples, data.site_column, str(data.source)))
 
 
-def list_files(references: list[str], slices: Slices) -> Steps[list[_Listed]]:
+def list_files(references: list[str], slices: Slices) -> Steps[list[Looked]]:
     """Look into files that may hold several frames or say where they come from; in threads."""
-    listed: list[_Listed] = []
+    listed: list[Looked] = []
     for found in in_turn(lambda reference: _look(reference, slices), references):
         listed.append(found)
         if len(listed) % EVERY == 0 or len(listed) == len(references):
@@ -88,21 +89,31 @@ def references_of(images: list[str], slices: Slices) -> list[list[str]]:
     ]
 
 
-def _look(reference: Reference, slices: Slices) -> _Listed:
+def _look(reference: Reference, slices: Slices) -> Looked:
     path, frame = reference.path, reference.frame
     if path.lower().endswith(_ONE_IMAGE) or (frame and not holds_files(path)):
-        return _Listed()
+        return Looked()
     try:
         file = reference.opened()
         if isinstance(file, Container):
             member, inner = split_reference(frame)
             if inner or file.name(member).lower().endswith(_ONE_IMAGE):
-                return _Listed()
+                return Looked()
             file = file.inside(member)
         frames, facts = file.frames(slices), dict(file.facts())
     except InputError:
-        return _Listed(broken=True)
-    return _Listed(frames, facts or None)
+        return Looked(broken=True)
+    return Looked(frames, facts or None)
+
+
+def _all_files(samples: pd.DataFrame) -> Steps[list[_Row]]:
+    """Give a row for each file, telling how many rows were looked at."""
+    rows: list[_Row] = []
+    for number, row in enumerate(_records(samples), 1):
+        rows += _files_of(row)
+        if number % EVERY == 0:
+            yield Step("going through rows", number, len(samples))
+    return rows
 
 
 def _records(samples: pd.DataFrame) -> Iterator[_Row]:
@@ -123,7 +134,7 @@ def _files_of(row: _Row) -> Iterator[_Row]:
         yield {**row, **own, "folder": str(path)}
 
 
-def _frame(row: _Row, frame: str, found: _Listed, names: Pseudonyms) -> _Row:
+def _frame(row: _Row, frame: str, found: Looked, names: Pseudonyms) -> _Row:
     made = {"image": join_reference(str(row["image"]), frame)}
     if frame:
         made["sample_id"] = join_reference(str(row["sample_id"]), frame)
@@ -138,13 +149,14 @@ def _frame(row: _Row, frame: str, found: _Listed, names: Pseudonyms) -> _Row:
     return {**row, **said, **made}
 
 
-def _pseudonyms(data: DataConfig, listed: list[_Listed]) -> Pseudonyms:
-    if data.patients is not None and data.patients.secret is not None:
-        return Pseudonyms.of_secret(data.patients.secret)
+def pseudonyms_of(listed: list[Looked], secret: Path | None) -> Pseudonyms:
+    """Take the key from a secret file, without one from the ids of all files together."""
+    if secret is not None:
+        return Pseudonyms.of_secret(secret)
     return Pseudonyms.of_data_set(found.facts for found in listed if found.facts)
 
 
-def _refuse_mixed_folders(rows: list[_Row], listed: list[_Listed]) -> None:
+def _refuse_mixed_folders(rows: list[_Row], listed: list[Looked]) -> None:
     """Refuse a row whose folder holds files of several patients; their ids stay untold."""
     people: dict[str, dict[str, str]] = {}
     for row, found in zip(rows, listed, strict=True):

@@ -25,14 +25,14 @@ def listing_images(folder: Path, before: int = 0) -> Steps[list[Path]]:
 
     They are known by suffix; files without one are images if they are DICOM. Links are followed,
     but for those that lead back to a folder they lie in. Raises `InputError` for a folder that
-    may not be read. Steps count the files seen, from `before` on.
+    may not be read. Steps count the images found, from `before` on.
     """
     found = []
-    for number, path in enumerate(_files(folder, ()), before + 1):
+    for number, path in enumerate(_files(folder, ()), 1):
         if _is_image(path):
             found.append(path)
         if number % EVERY == 0:
-            yield Step("listing files", number)
+            yield Step("listing images", before + len(found))
     return sorted(found)
 
 

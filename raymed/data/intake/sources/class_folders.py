@@ -6,7 +6,7 @@ import pandas as pd
 
 from raymed.data.intake.image_files import listing_images
 from raymed.data.intake.sources.splits import SPLITS
-from raymed.data.intake.steps import Steps
+from raymed.data.intake.steps import Step, Steps
 from raymed.errors import InputError, some
 
 
@@ -19,6 +19,7 @@ def read_class_folders(source: Path) -> Steps[pd.DataFrame]:
         images = yield from listing_images(folder, len(rows))
         if not images:
             raise InputError(str(folder), "the class folder holds no image", "fill it or remove it")
+        yield Step("listing images", len(rows) + len(images))
         rows += [(path.relative_to(source).as_posix(), folder.name, path) for path in images]
     if not rows:
         raise InputError(
