@@ -235,6 +235,12 @@ def predict(
     patient_pattern: Annotated[
         str | None, typer.Option(help="regular expression over the path; its group is the patient")
     ] = None,
+    patient_dicom: Annotated[
+        Literal["PatientID", "StudyInstanceUID", "SeriesInstanceUID"] | None,
+        typer.Option(
+            help="attribute of DICOM headers; pseudonyms, by the run's secret if it has one"
+        ),
+    ] = None,
     tta: Annotated[
         int,
         typer.Option(min=0, help="views of each image to average, changed as in training"),
@@ -244,9 +250,17 @@ def predict(
     """Predict new images with the stack of a run."""
     with _loading():
         from raymed.predict import NewImages, check_output, load_stack, write_predictions
+        from raymed.runs import RunFolder
 
     check_output(output)
-    found = NewImages.find(images, patient_column=patient_column, pattern=patient_pattern)
+    with _loading("listing images"):
+        found = NewImages.find(
+            images,
+            patient_column=patient_column,
+            pattern=patient_pattern,
+            dicom=patient_dicom,
+            secret=RunFolder.existing(run).secret if patient_dicom else None,
+        )
     predictor = load_stack(run, device)
     with _loading(f"predicting {len(found.images)} images"):
         table = predictor.predict(found, tta=tta)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from raymed.config import Slices
-from raymed.data.intake.frames import references_of
+from raymed.data.intake.frames import IDS, references_of
 from raymed.data.intake.image_files import IMAGE_SUFFIXES, find_images
 from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, read_table
 from raymed.data.intake.moved import place_images
-from raymed.data.intake.patients import patients_in_paths
+from raymed.data.intake.patients import patients_in_headers, patients_in_paths
 from raymed.errors import InputError, some
 
 
@@ -23,13 +23,26 @@ class NewImages:
 
     @classmethod
     def find(
-        cls, source: Path, *, patient_column: str | None = None, pattern: str | None = None
+        cls,
+        source: Path,
+        *,
+        patient_column: str | None = None,
+        pattern: str | None = None,
+        dicom: str | None = None,
+        secret: Path | None = None,
     ) -> Self:
         """List the images of a folder, a single file, or a table with a column `image`.
 
         Patients come from `patient_column` of the table (or its column `patient` if there is
-        one), or from the one group of a regular expression over the path.
+        one), from the one group of a regular expression over the path, or, under pseudonyms, from
+        an attribute of their DICOM headers: `PatientID`, `StudyInstanceUID`, `SeriesInstanceUID`.
+        Pseudonyms are made with the file `secret`, or with the ids of all these images.
         """
+        ways = [way for way in (patient_column, pattern, dicom) if way is not None]
+        if len(ways) > 1:
+            raise InputError("patients", f"said in {len(ways)} ways: {some(ways)}", "choose one")
+        if dicom is not None and dicom not in IDS:
+            raise InputError("patients by dicom", f"unknown attribute {dicom!r}", some(IDS))
         if not source.exists():
             raise InputError(str(source), "no such file or folder", "give images to predict")
         patients = None
@@ -52,6 +65,8 @@ class NewImages:
             )
         if pattern is not None:
             patients = tuple(patients_in_paths(images, pattern))
+        if dicom is not None:
+            patients = tuple(patients_in_headers(images, dicom, secret))
         return cls(tuple(images), patients)
 
     def frames(self, slices: Slices) -> Self:

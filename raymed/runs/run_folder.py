@@ -175,6 +175,12 @@ class RunFolder:
         """Read the resolved experiment back."""
         return read_experiment(self.experiment_file)
 
+    @property
+    def secret(self) -> Path | None:
+        """The file that makes its patients' pseudonyms; None where their own ids do."""
+        patients = self.experiment().data.patients
+        return None if patients is None else patients.secret
+
     def refuse_newer(self) -> None:
         """Refuse a folder that a newer raymed made: it may mean what this one cannot read."""
         if not self.schema_file.exists():

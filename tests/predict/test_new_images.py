@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
-from raymed.config import Slices
-from raymed.data import Manifest
+from raymed.config import DataConfig, Slices
+from raymed.data import Manifest, list_samples
 from raymed.data.decoded.streaming import StreamedImages
+from raymed.errors import InputError
 from raymed.predict import NewImages
 from raymed.predict.stack import _decoded
 from tests.data.pixels.scans import write_dicom, write_nifti
@@ -68,3 +70,66 @@ def test_new_images_are_decoded_for_each_batch_where_the_disk_has_no_room(tmp_pa
         assert list((tmp_path / "small").iterdir()) == []
         kept = _decoded(paths, 96, trained_on, tmp_path)
         np.testing.assert_array_equal(streamed[:], kept)
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Path:
+    for label, patient in (("ill", "MRN1"), ("ill", "MRN2"), ("well", "MRN3")):
+        for scan in range(2):
+            path = tmp_path / f"ward/{label}/{patient}-{scan}"
+            write_dicom(path, np.full((2, 4, 4), scan, np.uint16), PatientID=patient)
+    return tmp_path / "ward"
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_patients_of_headers_are_the_pseudonyms_of_a_manifest(ward: Path, keyed: bool) -> None:
+    secret = ward.parent / "study.key" if keyed else None
+    if secret is not None:
+        secret.write_bytes(b"sixteen bytes or more")
+    listed = list_samples(
+        DataConfig(source=ward, patients={"dicom": "PatientID", "secret": secret})
+    ).table
+
+    found = NewImages.find(ward, dicom="PatientID", secret=secret).frames(Slices())
+
+    assert found.patients is not None
+    assert dict(zip(found.images, found.patients, strict=True)) == dict(
+        zip(listed["image"], listed["patient"], strict=True)
+    )
+    assert "MRN" not in "".join(found.patients)
+
+
+def test_a_secret_makes_patients_of_two_sets_comparable(ward: Path) -> None:
+    secret = ward.parent / "study.key"
+    secret.write_bytes(b"sixteen bytes or more")
+    part = ward / "ill"
+
+    whole = NewImages.find(ward, dicom="PatientID", secret=secret).patients
+    own = NewImages.find(part, dicom="PatientID").patients
+
+    assert set(NewImages.find(part, dicom="PatientID", secret=secret).patients or ()) < set(whole)
+    assert not set(own) & set(NewImages.find(ward, dicom="PatientID").patients)
+
+
+def test_pictures_have_no_header_and_headers_may_lack_the_attribute(ward: Path) -> None:
+    write_dicom(ward / "ill/nobody", np.zeros((4, 4), np.uint16), PatientID="")
+    with pytest.raises(InputError, match=r"dicom: PatientID: 1 images do not have it: .*nobody"):
+        NewImages.find(ward, dicom="PatientID")
+    Image.new("L", (4, 4)).save(ward / "ill/a.png")
+    with pytest.raises(InputError, match=r"1 images are no DICOM files: .*a\.png; say where"):
+        NewImages.find(ward, dicom="PatientID")
+
+
+def test_a_broken_file_is_of_nobody_else(ward: Path) -> None:
+    (ward / "x.dcm").write_text("no image")
+
+    patients = NewImages.find(ward, dicom="PatientID").patients
+
+    assert len(set(patients or ())) == 4
+
+
+def test_patients_are_said_in_one_way(ward: Path) -> None:
+    with pytest.raises(InputError, match=r"patients: said in 2 ways: \(MRN.\), PatientID"):
+        NewImages.find(ward, pattern="(MRN.)", dicom="PatientID")
+    with pytest.raises(InputError, match=r"unknown attribute 'PatientName'; PatientID, Study"):
+        NewImages.find(ward, dicom="PatientName")

@@ -1,13 +1,15 @@
 """Who a sample belongs to."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from raymed.config import DataConfig
-from raymed.data.intake.frames import PREFIX, UNREADABLE
+from raymed.config import DataConfig, Slices
+from raymed.data.intake.frames import PREFIX, UNREADABLE, list_files, pseudonyms_of
 from raymed.data.intake.keyed import values_of_samples
+from raymed.data.intake.steps import finish
 from raymed.errors import InputError, some
 
 
@@ -58,6 +60,33 @@ def _patients_in_headers(samples: pd.DataFrame, attribute: str) -> pd.Series:
     if missing:
         raise InputError(place, f"{len(missing)} images do not have it: {some(missing)}")
     return values
+
+
+def patients_in_headers(images: Sequence[str], attribute: str, secret: Path | None) -> list[str]:
+    """Give the pseudonym of each image's patient, study or series, as its DICOM header says.
+
+    They are those of a manifest over the same files, or under the same `secret`. Files that cannot
+    be read, which opening them tells, are of nobody else. Raises `InputError` for other files, and
+    for headers that do not say it.
+    """
+    looked = finish(list_files(list(images), Slices()))
+    names, place = pseudonyms_of(looked, secret), f"patients by dicom: {attribute}"
+    strangers = [
+        image
+        for image, found in zip(images, looked, strict=True)
+        if found.facts is None and not found.broken
+    ]
+    if strangers:
+        told = f"{len(strangers)} images are no DICOM files: {some(strangers)}"
+        raise InputError(place, told, "say where patients are otherwise")
+    patients = [
+        UNREADABLE + image if found.facts is None else names.of(attribute, found.facts[attribute])
+        for image, found in zip(images, looked, strict=True)
+    ]
+    missing = [image for image, patient in zip(images, patients, strict=True) if not patient]
+    if missing:
+        raise InputError(place, f"{len(missing)} images do not have it: {some(missing)}")
+    return patients
 
 
 def patients_in_paths(paths: Iterable[str], pattern: str) -> list[str]:
