@@ -12,6 +12,7 @@ from rich.table import Table
 
 from raymed.cli.display import follow_until_stopped
 from raymed.config import Experiment
+from raymed.data.audit.pictures.findings import ABOUT_PICTURES, ODD
 from raymed.pipeline.checking import check_events, unacknowledged
 from raymed.pipeline.events import result_of
 
@@ -90,7 +91,26 @@ def _lines(audit: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]
             "near-copies",
         ),
     )
+    yield from _picture_lines(audit)
     leak = audit["leak_sentinel"]
     if leak is not None:
         torn, whole = leak[leak["torn"]]["accuracy"], leak["patient_grouped"]["accuracy"]
         yield "leak sentinel", f"accuracy {torn:.3f} torn apart, {whole:.3f} grouped", ()
+
+
+def _picture_lines(audit: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    pictures, by_site = audit["pictures"], audit["class_by_site"]
+    odd = {**pictures["odd"], "marks": pictures["marks"]}
+    told = [f"{odd[way]['images']} {ODD[way]}" for way in odd if odd[way]["images"]]
+    yield "pictures", ", ".join(told) or "none is odd", ABOUT_PICTURES
+    origin = pictures["told_by_origin"]
+    found = "size, kind, colour, bars and marks are alike"
+    if origin is not None:
+        found = (
+            f"balanced accuracy {origin['balanced_accuracy']:.3f} from size, kind, bars and marks; "
+            f"{origin['shuffled_labels']['mean']:.3f} with shuffled labels"
+        )
+    yield "class told by origin", found, ("class-told-by-origin", "bars-by-class")
+    if by_site is not None:
+        found = f"Cramér's V {by_site['cramers_v']:.2f}, p {by_site['p']:.3f}"
+        yield "class by site", found, ("class-follows-site",)

@@ -140,6 +140,8 @@ Acknowledged = Literal[
     "copies-across-patients",
     "copies-across-splits",
     "contradictory-copies",
+    "class-follows-site",
+    "class-told-by-origin",
 ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from raymed.config import DataConfig, Experiment
 from raymed.data import (
@@ -19,6 +20,7 @@ from raymed.data import (
     find_groups,
 )
 from raymed.data.audit.audit import SCHEMA, audit
+from raymed.data.audit.hidden.groups import SEARCH
 from raymed.data.audit.recovered import patients_as_before, recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.data.images import Pixels
@@ -27,7 +29,13 @@ from raymed.data.intake.objects import local_data
 from raymed.errors import DiskFullError, InputError
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.contact import write_contact_sheet
-from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails, open_images
+from raymed.pipeline.decoding import (
+    ImageCache,
+    decode,
+    decode_thumbnails,
+    look_at_images,
+    open_images,
+)
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.listing import told
 from raymed.runs import RunFolder
@@ -39,14 +47,16 @@ _ARRAYS = ("group", "copies", "near")
 
 @dataclass(frozen=True)
 class Checked:
-    """The samples and folds of an experiment, and the groups that its pixels show.
+    """The samples and folds of an experiment, the groups that its pixels show, what was seen.
 
-    `thumbnails` are the small images, None where nothing has asked for them yet.
+    `seen` has a row for each sample (see `Appearance`); `thumbnails` are the small images, None
+    where nothing has asked for them yet.
     """
 
     manifest: Manifest
     folds: Folds
     hidden: HiddenGroups
+    seen: pd.DataFrame
     thumbnails: Pixels | None = None
 
 
@@ -58,13 +68,15 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     yield Stage("reading the manifest")
     data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
-    manifest, hidden, thumbnails = yield from look(listing, ImageCache.of(experiment.cluster))
+    manifest, seen = yield from look_at_images(listing)
+    hidden, thumbnails = yield from _searched(manifest, ImageCache.of(experiment.cluster))
     if _recovered(data):
         before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
         kept = None if before is None else patients_as_before(manifest, before)
         manifest = kept if kept is not None else recover_patients(manifest, hidden)
     manifest = draw_test_split(manifest, data, experiment.seed)
-    return Checked(manifest, assign_folds(manifest, data, experiment.seed), hidden, thumbnails)
+    folds = assign_folds(manifest, data, experiment.seed)
+    return Checked(manifest, folds, hidden, seen, thumbnails)
 
 
 def look(
@@ -75,9 +87,15 @@ def look(
     The small images come with them, None where nothing has asked for them yet.
     """
     manifest = yield from open_images(listing)
-    yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
-    hidden, thumbnails = yield from _hidden_groups(cache, manifest)
+    hidden, thumbnails = yield from _searched(manifest, cache)
     return manifest, hidden, thumbnails
+
+
+def _searched(
+    manifest: Manifest, cache: ImageCache
+) -> Generator[Event, None, tuple[HiddenGroups, Pixels | None]]:
+    yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
+    return (yield from _hidden_groups(cache, manifest))
 
 
 def check_events(
@@ -144,18 +162,21 @@ def write_audit(
 ) -> Generator[Event, None, None]:
     """Audit what was checked, unless the file holds that already; tell the findings.
 
-    Small images of some proposed groups go to `contact`.
+    Small images of some proposed groups and odd pictures go to `contact`.
     """
     manifest, folds = checked.manifest, checked.folds
-    about = digest([SCHEMA, manifest.content, folds.content])
+    sites = manifest.table["site"].astype(str).tolist()
+    about = digest([SCHEMA, manifest.content, folds.content, sites])
     if not file.exists() or read_json(file).get("about") != about:
-        yield Stage("checking for leaks and duplicates")
+        yield Stage("checking for leaks, duplicates and odd pictures")
         thumbnails = checked.thumbnails
         if thumbnails is None:
             cache = ImageCache.of(experiment.cluster)
             thumbnails = yield from decode_thumbnails(cache, manifest, LEAK_SIZE)
         recovered = _recovered(experiment.data)
-        found = audit(manifest, folds, thumbnails, checked.hidden, recovered=recovered)
+        found = audit(
+            manifest, folds, thumbnails, checked.hidden, checked.seen, recovered=recovered
+        )
         if contact is not None:
             write_contact_sheet(contact, found, list(manifest.table["sample_id"]), thumbnails)
         write_json(file, {"about": about, **found})
@@ -175,7 +196,7 @@ def _hidden_groups(
     Returns the small images too, where it had to look at them.
     """
     entry = cache.entry(manifest, LEAK_SIZE)
-    file = cache.folder / HIDDEN / f"{digest([SCHEMA, entry.folder.name])}.json"
+    file = cache.folder / HIDDEN / f"{digest([SEARCH, entry.folder.name])}.json"
     stored = _stored_groups(file)
     if stored is not None:
         return stored, None

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from raymed.config import Cluster
 from raymed.data import Manifest, decode_images, image_file, open_array
+from raymed.data.audit.pictures.judging import appearances
 from raymed.data.decoded.entry import RUN, Entry, decoded_shape
 from raymed.data.decoded.holding import hold, release, remove
 from raymed.data.decoded.streaming import Images, Source, Streamed, StreamedImages
@@ -31,15 +33,29 @@ def open_images(listing: Listing) -> Generator[Event, None, Manifest]:
 
     With `data.on_error: skip` those are left out, and named.
     """
+    manifest, _ = yield from _opened(listing, look=False)
+    return manifest
+
+
+def look_at_images(listing: Listing) -> Generator[Event, None, tuple[Manifest, pd.DataFrame]]:
+    """Open images as `open_images` does, and measure them: a row for each sample."""
+    manifest, inspections = yield from _opened(listing, look=True)
+    seen = [found.appearance for found in inspections if found.appearance is not None]
+    return manifest, appearances(seen)
+
+
+def _opened(
+    listing: Listing, *, look: bool
+) -> Generator[Event, None, tuple[Manifest, list[Inspection]]]:
     inspections: list[Inspection] = []
-    for found in inspect_images(listing.images, listing.intensity):
+    for found in inspect_images(listing.images, listing.intensity, look=look):
         inspections.append(found)
         if len(inspections) % 100 == 0 or len(inspections) == len(listing.images):
             yield Stage("opening every image", len(inspections), len(listing.images))
     manifest, refusal = listing.inspected(inspections), listing.refusal(inspections)
     if refusal is not None:
         yield Note(f"{refusal.place} are left out, for they {refusal.fault}", warning=True)
-    return manifest
+    return manifest, inspections
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from raymed.runs import RunFolder
 
 @dataclass(frozen=True)
 class Strip:
-    """One proposed group: some of its samples side by side, as a data URI."""
+    """Some samples side by side, as a data URI: of one proposed group, or odd in one way."""
 
+    about: str  # "hidden", or a key of report.pictures.ODD
     group: str
     sample_ids: Sequence[str]
     side: tuple[int, int]  # width and height, pixels
@@ -36,7 +37,7 @@ def read_contact_sheet(run: RunFolder) -> tuple[Strip, ...]:
 def _strip(row: Mapping[str, Any]) -> Strip:
     width, height = Image.open(io.BytesIO(row["images"])).size
     uri = f"data:image/webp;base64,{base64.b64encode(row['images']).decode()}"
-    return Strip(row["group"], row["sample_ids"], (width, height), uri)
+    return Strip(row.get("about", "hidden"), row["group"], row["sample_ids"], (width, height), uri)
 
 
 def hidden_figure(hidden: Mapping[str, Any] | None) -> PageFigure | None:

@@ -26,6 +26,7 @@ LEVELS = ("patient", "image")  # in the order in which the report shows them
 def current_audit(audit: dict[str, Any]) -> dict[str, Any]:
     """Give an audit the keys of today, also one that an earlier raymed wrote."""
     known = {"leak_sentinel": audit.get("leak"), "hidden_groups": None, "patients_recovered": False}
+    known |= {"pictures": None, "class_by_site": None, "tables": {"site": [], "split": []}}
     found = {**known, **audit}
     found["duplicates"] = {"near": 0, **found["duplicates"]}
     return found

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from raymed.data.audit.pictures.findings import ODD
 from raymed.evaluation import Difference
 from raymed.files import write_text
 from raymed.report import description, selection, verdict, wording
@@ -22,6 +23,7 @@ from raymed.report.leak import leak_figure
 from raymed.report.material import Material, read_material
 from raymed.report.method import methods
 from raymed.report.movement import movement_figure
+from raymed.report.pictures import association_rows, picture_figures
 from raymed.report.referral import abstention_figures, scored_sets
 from raymed.report.reliability import reliability_figure
 from raymed.report.sites import cost_reading, site_figure, site_title
@@ -119,6 +121,7 @@ def draw_all(material: Material) -> dict[str, Any]:
         "subgroups": subgroup_figure(material),
         "study": study_figures(material.study),
         "hidden": hidden_figure(material.audit["hidden_groups"]),
+        "pictures": picture_figures(material.audit["pictures"]),
         "leak": leak_figure(material.audit["leak_sentinel"]),
     }
 
@@ -160,10 +163,12 @@ def environment() -> Environment:
         "site_title": site_title,
         "cost_reading": cost_reading,
         "contrast_reading": contrast_reading,
+        "association_rows": association_rows,
     }
     pages.globals |= {
         "METRICS": wording.METRICS,
         "DARKEST": DARKEST,
+        "ODD": ODD,
         "count": wording.count,
     }
     return pages

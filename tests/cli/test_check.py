@@ -1,5 +1,6 @@
 """`raymed check`: the audit alone, its verdicts, and the exit code for scripts."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import adjusted_rand_score
 
 from raymed.data.phantom import STAGES, draw_phantoms, write_phantoms
@@ -115,6 +118,35 @@ def test_copies_across_the_test_split_are_serious(raymed: Call, tmp_path: Path) 
     again = raymed("check", config, "data.patients=recovered", "--json")
     assert again.code == 1, again
     assert json.loads(again.out)["patients_declared"] is False
+
+
+def test_letters_in_one_class_stop_and_are_shown(raymed: Call, tmp_path: Path) -> None:
+    write_phantoms(tmp_path, patients=60, slices=1, size=96)
+    table = pd.read_csv(tmp_path / "manifest.csv")
+    for row in table[table["label"] == STAGES[0]].itertuples():
+        image = Image.open(tmp_path / str(row.image)).point(lambda level: level // 2)
+        ImageDraw.Draw(image).text((3, 2), "R", fill=255, font=ImageFont.load_default(9))
+        image.save(tmp_path / str(row.image))
+    config = configure(tmp_path, patients={"column": "patient"})
+    run = tmp_path / "run"
+
+    said = raymed("check", config, "--run", run)
+
+    assert said.code == 1, said
+    audit = json.loads((run / "audit.json").read_text())
+    found = {each["name"]: each["severity"] for each in audit["findings"]}
+    assert found == {"burnt-in-marks": "warning", "class-told-by-origin": "serious"}
+    assert "burnt-in-marks" in said.out
+    assert audit["pictures"]["associations"][0]["fact"] == "marked"
+    sheet = pq.read_table(run / "hidden_groups.parquet").to_pylist()
+    (strip,) = [row for row in sheet if row["about"] == "marks"]
+    assert strip["sample_ids"] == audit["pictures"]["marks"]["examples"]
+    shown = np.asarray(Image.open(io.BytesIO(strip["images"])).convert("RGB")).astype(int)
+    orange = (shown[..., 0] > 150) & (shown[..., 2] < 90)
+    assert orange[:16].sum() > 60  # the outlines of eight letters
+    assert not orange[20:].any()
+    known = "data.acknowledge=[class-told-by-origin]"
+    assert raymed("check", config, known, "--run", run).code == 0
 
 
 def test_an_unknown_finding_cannot_be_acknowledged(raymed: Call, tmp_path: Path) -> None:

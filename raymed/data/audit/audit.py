@@ -1,18 +1,22 @@
-"""The check of a manifest before anything is trained: counts, duplicates, hidden groups, leaks."""
+"""The check of a manifest before anything is trained: counts, copies, groups, leaks, looks."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from raymed.data.audit.crossed import cross_tables
 from raymed.data.audit.findings import find_faults
 from raymed.data.audit.hidden import HiddenGroups, find_groups
+from raymed.data.audit.pictures.findings import picture_faults
+from raymed.data.audit.pictures.judging import judge_pictures, judge_sites
 from raymed.data.audit.recovered import group_names
 from raymed.data.audit.sentinel import watch_for_leaks
 from raymed.data.folds import Folds
 from raymed.data.intake.manifest import Manifest
 
-SCHEMA = 2
+SCHEMA = 3
 """Raise it when an audit of the same samples comes out otherwise."""
 _EXAMPLES = 12
 
@@ -22,15 +26,18 @@ def audit(
     folds: Folds,
     thumbnails: npt.NDArray[np.uint8],
     hidden: HiddenGroups | None = None,
+    seen: pd.DataFrame | None = None,
     *,
     recovered: bool = False,
 ) -> dict[str, Any]:
     """Check samples, folds and pixels; JSON-ready.
 
     `thumbnails` is uint8 [samples, side, side] or [samples, side, side, 3]; `hidden` what
-    `find_groups` says of them; `recovered` that the manifest's patients are those groups.
+    `find_groups` says of them; `seen` how they looked when they were opened (see `appearances`;
+    without it nothing is said of that); `recovered` that the manifest's patients are those groups.
     """
     hidden = find_groups(thumbnails) if hidden is None else hidden
+    people = manifest.patients if manifest.patients_declared else group_names(hidden)
     facts = {
         "samples": len(manifest.table),
         "patients": manifest.table["patient"].nunique() if manifest.patients_declared else None,
@@ -38,11 +45,15 @@ def audit(
         "patients_recovered": recovered,
         "classes": _class_counts(manifest),
         "sites": _site_counts(manifest),
+        "tables": cross_tables(manifest),
+        "class_by_site": judge_sites(manifest, people),
         "duplicates": _duplicates(manifest, hidden),
         "hidden_groups": _hidden_groups(manifest, hidden, recovered),
         "leak_sentinel": watch_for_leaks(manifest, folds, thumbnails, group_names(hidden)),
+        "pictures": None if seen is None else judge_pictures(manifest, seen, people),
     }
-    return {**facts, "findings": find_faults(manifest, folds, facts, recovered=recovered)}
+    faults = find_faults(manifest, folds, facts, recovered=recovered)
+    return {**facts, "findings": [*faults, *picture_faults(facts)]}
 
 
 def _class_counts(manifest: Manifest) -> list[dict[str, Any]]:

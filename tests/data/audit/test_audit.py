@@ -10,6 +10,7 @@ from raymed.config.data import Acknowledged
 from raymed.data import HiddenGroups, assign_folds, draw_test_split
 from raymed.data.audit.audit import audit
 from raymed.data.audit.findings import find_faults
+from raymed.data.audit.pictures.findings import ODD, picture_faults
 from raymed.data.phantom import STAGES, draw_phantoms
 
 SIDE = 8
@@ -163,10 +164,77 @@ def test_every_serious_finding_can_be_acknowledged(manifest_of, toy_data) -> Non
     kinds = ("exact", "near", "across_patients", "across_splits", "contradictory")
     facts = {"hidden_groups": hidden, "classes": [], "duplicates": dict.fromkeys(kinds, 1)}
 
-    found = find_faults(manifest, folds, facts, recovered=False)
+    pictures = {
+        "odd": {way: {"images": 0} for way in ODD if way != "marks"},
+        "marks": {"images": 0},
+        "associations": [],
+        "told_by_origin": {
+            "skill": 1.0,
+            "p": 0.01,
+            "class": "c1",
+            "recall": 1.0,
+            "false_alarms": 0.0,
+            "balanced_accuracy": 1.0,
+            "shuffled_labels": {"mean": 0.5},
+        },
+    }
+    told = {"pictures": pictures, "class_by_site": {"cramers_v": 0.9, "p": 0.001}}
+
+    found = [*find_faults(manifest, folds, facts, recovered=False), *picture_faults(told)]
 
     serious = {each["name"] for each in found if each["severity"] == "serious"}
     assert serious == set(get_args(Acknowledged))
+
+
+SITES = ["north", "south"]
+
+
+@pytest.mark.parametrize(
+    ("sites", "severity"),
+    [
+        (lambda row: SITES[row % 2], "serious"),  # a class each
+        (lambda row: SITES[row % 2 if row % 3 else 0], "serious"),
+        (lambda row: SITES[row // 2 % 2], None),  # half of each class
+    ],
+)
+def test_a_class_that_follows_its_site_is_told(check, sites, severity) -> None:
+    labels = [row % 2 for row in range(80)]
+
+    report = check(labels, [f"p{row}" for row in range(80)], site=[sites(row) for row in range(80)])
+
+    found = {each["name"]: each["severity"] for each in report["findings"]}
+    assert found.get("class-follows-site") == severity
+    assert sum(sum(row["patients"]) for row in report["tables"]["site"]) == 80
+
+
+def test_sites_are_judged_by_patients_not_by_images(check) -> None:
+    """Four patients, two at each site, of 20 images each: images would say p below 1e-20."""
+    labels = [0] * 40 + [1] * 40
+    people = [f"p{row // 20}" for row in range(80)]
+
+    report = check(labels, people, site=["north"] * 40 + ["south"] * 40)
+
+    assert report["class_by_site"]["p"] == pytest.approx(1 / 3, abs=0.04)  # 2 of 6 orders
+    assert "class-follows-site" not in {each["name"] for each in report["findings"]}
+
+
+def test_classes_are_counted_by_split_site_and_patient(check) -> None:
+    splits = ["train"] * 6 + ["test"] * 2
+    report = check(LABELS, PAIRS, split=splits, site=["n"] * 4 + [""] * 2 + ["s"] * 2)
+    assert report["tables"] == {
+        "images_per_patient": [
+            {"name": "c0", "least": 2, "median": 2.0, "most": 2},
+            {"name": "c1", "least": 2, "median": 2.0, "most": 2},
+        ],
+        "split": [
+            {"name": "test", "samples": [0, 2], "patients": [0, 1]},
+            {"name": "train", "samples": [4, 2], "patients": [2, 1]},
+        ],
+        "site": [
+            {"name": "n", "samples": [2, 2], "patients": [1, 1]},
+            {"name": "s", "samples": [0, 2], "patients": [0, 1]},
+        ],
+    }
 
 
 def test_groups_that_join_patients_and_splits_are_told(manifest_of, toy_data) -> None:

@@ -15,6 +15,8 @@ from raymed.data.audit.hidden.moved import moved_pairs
 from raymed.data.audit.hidden.neighbours import Indices, look_around
 from raymed.data.audit.hidden.threshold import Choice, choose_threshold
 
+SEARCH = 2
+"""Raise it when the same thumbnails give other groups."""
 LEAST = 40
 """With fewer different images nothing can be told of strangers."""
 _SAME_PICTURE = 0.998
