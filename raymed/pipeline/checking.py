@@ -34,7 +34,6 @@ from raymed.pipeline.decoding import (
     decode,
     decode_thumbnails,
     look_at_images,
-    open_images,
 )
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.listing import told
@@ -68,8 +67,8 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
     yield Stage("reading the manifest")
     data = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
     listing = yield from told(listing_samples(data, experiment.evaluate.subgroups))
-    manifest, seen = yield from look_at_images(listing)
-    hidden, thumbnails = yield from _searched(manifest, ImageCache.of(experiment.cluster))
+    cache = ImageCache.of(experiment.cluster)
+    manifest, seen, hidden, thumbnails = yield from look(listing, cache)
     if _recovered(data):
         before = Manifest.read(run.manifest_file) if run.manifest_file.exists() else None
         kept = None if before is None else patients_as_before(manifest, before)
@@ -81,21 +80,16 @@ def check(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Chec
 
 def look(
     listing: Listing, cache: ImageCache
-) -> Generator[Event, None, tuple[Manifest, HiddenGroups, Pixels | None]]:
-    """Open every listed image and look for hidden groups; patients stay as they are listed.
+) -> Generator[Event, None, tuple[Manifest, pd.DataFrame, HiddenGroups, Pixels | None]]:
+    """Open and measure every listed image, look for hidden groups; patients stay as listed.
 
-    The small images come with them, None where nothing has asked for them yet.
+    Returns the manifest, what was seen of each sample (see `Appearance`), the groups, and the small
+    images, None where nothing has asked for them yet.
     """
-    manifest = yield from open_images(listing)
-    hidden, thumbnails = yield from _searched(manifest, cache)
-    return manifest, hidden, thumbnails
-
-
-def _searched(
-    manifest: Manifest, cache: ImageCache
-) -> Generator[Event, None, tuple[HiddenGroups, Pixels | None]]:
+    manifest, seen = yield from look_at_images(listing)
     yield from decode(cache, manifest, LEAK_SIZE, in_memory=True)
-    return (yield from _hidden_groups(cache, manifest))
+    hidden, thumbnails = yield from _hidden_groups(cache, manifest)
+    return manifest, seen, hidden, thumbnails
 
 
 def check_events(

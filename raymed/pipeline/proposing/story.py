@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from raymed.config import Experiment, parse_experiment
@@ -48,6 +49,7 @@ class Examined:
     wishes: Wishes
     data: Mapping[str, Any]
     manifest: Manifest
+    seen: pd.DataFrame
     hidden: HiddenGroups
     thumbnails: Pixels
     side: int
@@ -93,7 +95,7 @@ def examine(proposal: Proposal, wishes: Wishes) -> Generator[Event, None, Examin
             data["slices"] = {"axis": "axial", "between": [0.25, 0.75]}
             listing = yield from told(listing_samples(_experiment(data).data))
         cache = ImageCache.of(_experiment(data).cluster)
-        manifest, hidden, thumbnails = yield from look(listing, cache)
+        manifest, seen, hidden, thumbnails = yield from look(listing, cache)
         if thumbnails is None:
             thumbnails = yield from decode_thumbnails(cache, manifest, LEAK_SIZE)
     lost = len(listing.images) - len(manifest.table)
@@ -105,7 +107,7 @@ def examine(proposal: Proposal, wishes: Wishes) -> Generator[Event, None, Examin
         )
     if not lost:
         del data["on_error"]
-    return Examined(proposal, wishes, data, manifest, hidden, thumbnails, _side(manifest))
+    return Examined(proposal, wishes, data, manifest, seen, hidden, thumbnails, _side(manifest))
 
 
 def settle(examined: Examined, *, recovered: bool = True) -> Generator[Event, None, Settled]:
@@ -120,7 +122,14 @@ def settle(examined: Examined, *, recovered: bool = True) -> Generator[Event, No
     data["folds"] = _fold_count(manifest)
     folds = assign_folds(manifest, _experiment(data).data, _SEED)
     yield Stage("checking for leaks and duplicates")
-    found = audit(manifest, folds, examined.thumbnails, examined.hidden, recovered=recovered)
+    found = audit(
+        manifest,
+        folds,
+        examined.thumbnails,
+        examined.hidden,
+        examined.seen,
+        recovered=recovered,
+    )
     yield Stage("looking for pretrained weights")
     machine, train = Machine.here(), ~manifest.is_test
     people = len(set(manifest.patients[train]))
