@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from raymed.pipeline.cache import Kept
 
 cache_app = typer.Typer(
-    help="Decoded images, features and hidden groups that runs share: list, clear, verify.",
+    help="Decoded images, features and fetched sources that runs share: list, clear, verify.",
     add_completion=False,
 )
 
@@ -109,7 +109,7 @@ def verify(context: typer.Context, folder: Folder = None) -> None:
         console.print(f"[red]harmed[/]: {escape(str(path))}", soft_wrap=True, highlight=False)
     console.print(f"{cache}: {good} as written, {len(harmed)} harmed", soft_wrap=True)
     if harmed:
-        console.print("the next build makes again what does not hold its checksum")
+        console.print("the next build makes or fetches again what is harmed")
         raise typer.Exit(1)
 
 

@@ -13,12 +13,13 @@ import psutil
 
 from raymed.config import Cluster
 from raymed.data.decoded.entry import FOLDER, RUN, Entry
-from raymed.data.decoded.holding import USED, in_use, last_use, remove
+from raymed.data.holding import USED, in_use, last_use, remove
+from raymed.data.intake.objects.fetching import SOURCES, is_as_fetched
 from raymed.errors import InputError
 from raymed.files import complete, read_json
 
 FEATURES, HIDDEN = "features", "hidden"
-Kind = Literal["images", "features", "hidden groups", "left over"]
+Kind = Literal["images", "features", "hidden groups", "source", "left over"]
 
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 _TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp")
@@ -29,7 +30,8 @@ class Kept:
     """One thing in the cache: a folder, or a file of `hidden/`.
 
     `samples` is None where it is not known; `used` the time of its last use, in seconds since 1970.
-    `left over` is what a killed process was writing.
+    A `source` is a data set that was fetched from a URL, `left over` what a killed process was
+    writing.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ def list_cache(cache: Path) -> list[Kept]:
         *(_folder("images", path) for path in _inside(cache / FOLDER)),
         *(_folder("features", path) for path in _inside(cache / FEATURES)),
         *(_file(path) for path in _inside(cache / HIDDEN)),
+        *(_folder("source", path) for path in _inside(cache / SOURCES)),
     ]
     return sorted(
         (kept for kept in found if kept is not None), key=lambda kept: kept.used, reverse=True
@@ -122,15 +125,16 @@ def _inside(folder: Path) -> list[Path]:
     return []
 
 
-def _folder(kind: Literal["images", "features"], path: Path) -> Kept | None:
+def _folder(kind: Kind, path: Path) -> Kept | None:
     with suppress(FileNotFoundError):  # removed meanwhile
         if not path.is_dir():
             return _file(path)
         files = [file for file in path.rglob("*") if file.is_file() and file.name != USED]
         size = sum(file.stat().st_blocks * 512 for file in files)
-        is_whole = Entry(path).facts() is not None if kind == "images" else _marked(path)
-        array = path / ("images.npy" if kind == "images" else "features.npy")
-        return Kept(kind, path, size, _length(array), last_use(path), is_whole, in_use(path))
+        marker = path / ("fetched.json" if kind == "source" else "DONE.json")
+        is_whole = marker.is_file() if kind != "images" else Entry(path).facts() is not None
+        samples = _length(path / f"{kind}.npy")
+        return Kept(kind, path, size, samples, last_use(path), is_whole, in_use(path))
     return None
 
 
@@ -152,10 +156,6 @@ def _file(path: Path) -> Kept | None:
     return None
 
 
-def _marked(path: Path) -> bool:
-    return (path / "DONE.json").is_file() and (path / "features.npy").is_file()
-
-
 def _length(array: Path) -> int | None:
     try:
         return len(np.load(array, mmap_mode="r", allow_pickle=False))
@@ -173,4 +173,6 @@ def _grouped(file: Path) -> int | None:
 def _reads(kept: Kept) -> bool:
     if kept.kind == "features":
         return complete(kept.path) is not None
+    if kept.kind == "source":
+        return is_as_fetched(kept.path)
     return kept.samples is not None

@@ -14,8 +14,8 @@ from raymed.config import Cluster
 from raymed.data import Manifest, decode_images, image_file, open_array
 from raymed.data.audit.pictures.judging import appearances
 from raymed.data.decoded.entry import RUN, Entry, decoded_shape
-from raymed.data.decoded.holding import hold, release, remove
 from raymed.data.decoded.streaming import Images, Source, Streamed, StreamedImages
+from raymed.data.holding import hold, release, remove
 from raymed.data.images import Inspection, Pixels, inspect_images
 from raymed.data.intake.manifest import Listing
 from raymed.errors import DiskFullError, InputError

@@ -10,8 +10,8 @@ import torch
 from raymed.config import Recipe
 from raymed.data.arrays import new_array
 from raymed.data.decoded.entry import PREPARATION
-from raymed.data.decoded.holding import hold
 from raymed.data.decoded.streaming import Source, open_images
+from raymed.data.holding import hold
 from raymed.files import complete, digest, mark_complete, whole_file
 from raymed.models import build_classifier, weights_identity
 from raymed.training.inputs import Inputs

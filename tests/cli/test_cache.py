@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from raymed.cli import app
 from raymed.config import DataConfig
 from raymed.data import Manifest, read_manifest
-from raymed.data.decoded.holding import hold, let_go
+from raymed.data.holding import hold, let_go
 from raymed.errors import InputError
 from raymed.files import mark_complete, write_json
 from raymed.pipeline.cache import list_cache, seconds_of
@@ -49,6 +49,12 @@ def cache(manifest: Manifest, tmp_path: Path) -> Path:
     mark_complete(features, ["features.npy"])
     write_json(folder / "hidden" / "4567.json", {"group": [0, 1, 2]})
     (folder / "hidden" / ".89ab.json.999999999-01234567.tmp").write_text("{")
+    source = folder / "sources" / "bucket-0123"
+    (source / "files" / "ill").mkdir(parents=True)
+    (source / "files" / "ill" / "a.png").write_bytes(b"1234")
+    os.utime(source / "files" / "ill" / "a.png", (7, 7))
+    objects = [["ill/a.png", 4, 7_000_000_000]]
+    write_json(source / "fetched.json", {"when": "", "source": "", "objects": objects})
     half = folder / "images" / "cdef-8px"
     half.mkdir()
     (half / "images.npy").write_bytes(b"half")
@@ -89,7 +95,7 @@ def test_a_list_names_kind_size_samples_last_use_and_the_total(cache: Path, say:
     result = say()
     assert result.exit_code == 0, result.output
     lines = {line.split("│")[2].strip(): line for line in result.output.splitlines() if "│" in line}
-    assert len(lines) == 6
+    assert len(lines) == 7
     old = [each.strip() for each in lines[images(cache, 16).name].split("│")[1:-1]]
     assert (old[0], old[3], old[4]) == ("images", "6", "3 d ago")
     assert "not finished" in lines["cdef-8px"]
@@ -97,7 +103,7 @@ def test_a_list_names_kind_size_samples_last_use_and_the_total(cache: Path, say:
     assert "left over" in result.output
     total = sum(kept.size for kept in list_cache(cache))
     assert total >= 6 * (8 * 8 + 16 * 16)
-    assert f"6 entries, {round(total / 1000)} kB in all" in result.output
+    assert f"7 entries, {round(total / 1000)} kB in all" in result.output
 
 
 def test_an_empty_cache_is_told(say: Say, tmp_path: Path) -> None:
@@ -111,7 +117,7 @@ def test_only_what_was_not_used_for_so_long_is_removed(cache: Path, say: Say) ->
     result = say("clear", "--older-than", "30d")
     assert result.exit_code == 0, result.output
     assert "2 entries removed" in result.output
-    assert kinds(cache) == ["features", "images", "images", "left over"]
+    assert kinds(cache) == ["features", "images", "images", "left over", "source"]
 
 
 def test_all_is_removed_but_what_is_in_use(cache: Path, manifest: Manifest, say: Say) -> None:
@@ -119,7 +125,7 @@ def test_all_is_removed_but_what_is_in_use(cache: Path, manifest: Manifest, say:
     script = f"""
 import sys
 from pathlib import Path
-from raymed.data.decoded.holding import hold
+from raymed.data.holding import hold
 hold(Path({str(folder)!r}))
 print("held", flush=True)
 input()
@@ -158,7 +164,7 @@ def test_a_file_that_a_living_process_writes_stays(cache: Path, say: Say) -> Non
 def test_clearing_wants_one_word_of_what(cache: Path, say: Say, words: tuple[str, ...]) -> None:
     result = say("clear", *words)
     assert isinstance(result.exception, InputError)
-    assert len(list_cache(cache)) == 6
+    assert len(list_cache(cache)) == 7
 
 
 @pytest.mark.parametrize("text", ["", "3", "d", "3 days", "-3d"])
@@ -181,7 +187,7 @@ def test_verifying_reads_all_and_the_next_build_mends_what_is_harmed(
 ) -> None:
     good = say("verify")
     assert good.exit_code == 0, good.output
-    assert "4 as written, 0 harmed" in good.output
+    assert "5 as written, 0 harmed" in good.output
     folder = images(cache, 8)
     file = folder / "images.npy"
     whole, before = file.read_bytes(), file.stat()
@@ -189,10 +195,11 @@ def test_verifying_reads_all_and_the_next_build_mends_what_is_harmed(
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as rot leaves it
     rotten = cache / "features" / "0123-resnet50-8px" / "features.npy"
     rotten.write_bytes(rotten.read_bytes()[:-1] + b"x")
+    (cache / "sources" / "bucket-0123" / "files" / "ill" / "a.png").write_bytes(b"12")
     result = say("verify")
     assert result.exit_code == 1
     assert f"harmed: {folder}" in result.output
-    assert "2 as written, 2 harmed" in result.output
+    assert "2 as written, 3 harmed" in result.output
     list(decode(ImageCache(cache), manifest, 8))
     assert file.read_bytes() == whole
     let_go()

@@ -12,8 +12,8 @@ import pytest
 from raymed.config import Experiment
 from raymed.data import Manifest, image_file, open_array, read_manifest
 from raymed.data.decoded import building
-from raymed.data.decoded.holding import let_go
 from raymed.data.decoded.streaming import Streamed, StreamedImages
+from raymed.data.holding import let_go
 from raymed.errors import DiskFullError, InputError
 from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails
 from raymed.pipeline.events import Event, Note, Stage, result_of

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from raymed.data.arrays import open_array
-from raymed.data.decoded.holding import USED
+from raymed.data.holding import USED
 from raymed.data.predictions import logits_of
 from raymed.training import Progress, compute_features, feature_file
 from raymed.training.inputs import Inputs

@@ -18,9 +18,9 @@ from raymed.data.decoded.entry import (
     decoded_shape,
     identities,
 )
-from raymed.data.decoded.holding import hold
 from raymed.data.decoded.spreading import decode_all
 from raymed.data.decoded.worker import Job
+from raymed.data.holding import hold
 from raymed.data.images import Pixels
 from raymed.data.intake.manifest import Manifest
 from raymed.files import take_lock

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from raymed.data import Manifest, image_file, read_manifest
-from raymed.data.decoded.holding import let_go
+from raymed.data.holding import let_go
 from tests.data.decoded.decoder import decode
 from tests.data.pixels.scans import write_dicom, write_nifti
 

@@ -8,7 +8,7 @@ import psutil
 from PIL import Image
 
 from raymed.data import Manifest, decode_images, open_array
-from raymed.data.decoded.holding import hold, in_use, let_go, remove
+from raymed.data.holding import hold, in_use, let_go, remove
 
 
 def is_right(manifest: Manifest, target: Path) -> bool:

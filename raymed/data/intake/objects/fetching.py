@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from raymed.config import DataConfig, is_url
+from raymed.data.holding import hold
 from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, read_table
 from raymed.data.intake.objects.listing import Listed, Stored, list_objects, named_by_manifest
 from raymed.data.intake.objects.location import Location, is_unreachable
@@ -19,6 +20,8 @@ from raymed.data.pixels.parquet import holds_images
 from raymed.errors import DiskFullError, InputError
 from raymed.files import lacks_space, read_json, take_lock, whole_file, write_json
 
+SOURCES = "sources"
+"""The folder of the cache that fetched data sets lie in."""
 AT_ONCE = 16
 _AHEAD = 1000  # objects that are asked for, at most, before they are waited for
 _CHUNK = 2**23
@@ -36,13 +39,22 @@ def local_data(data: DataConfig, cache: Path) -> Steps[DataConfig]:
     if not is_url(data.source):
         return data
     location = Location.of(data.source)
-    place = _Place(cache / "sources" / location.name)
+    place = _Place(cache / SOURCES / location.name)
+    hold(place.path)
     lock = yield from _locked(place, location)
     try:
         source = yield from _source(location, place, data)
     finally:
         lock.close()
     return data.model_copy(update={"source": source})
+
+
+def is_as_fetched(folder: Path) -> bool:
+    """Tell, by sizes and times, whether the folder of a URL holds all that was fetched."""
+    try:
+        return _fetched_before(_Place(folder)) is not None
+    except (InputError, LookupError, TypeError):
+        return False
 
 
 @dataclass(frozen=True)
