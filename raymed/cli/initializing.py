@@ -12,13 +12,14 @@ from rich.prompt import Confirm, Prompt
 from raymed.cli.checking import print_audit
 from raymed.cli.display import BuildDisplay
 from raymed.data.intake.patients import patients_in_paths
-from raymed.data.proposal import ClassOrder, Proposal, propose
+from raymed.data.proposal import ClassOrder, Proposal
 from raymed.errors import InputError
 from raymed.pipeline.proposing import (
     Examined,
     Settled,
     Wishes,
     examine,
+    propose_events,
     propose_name,
     refuse_existing,
     settle,
@@ -34,8 +35,8 @@ def show_init(
     console = Console()
     if output is not None:
         refuse_existing(output, manifest=False, force=force)
-    with console.status("looking at the source"):
-        proposal = propose(source)
+    with BuildDisplay(console) as display:
+        proposal = display.follow(propose_events(source))
     asks = not yes and sys.stdin.isatty() and console.is_terminal
     _say(console, f"[bold]{escape(str(proposal.source))}[/]: {escape(proposal.kind)}")
     for note in proposal.notes:

@@ -5,6 +5,6 @@ Nothing is trained and no pixel is judged here; what pixels tell comes from the 
 
 from raymed.data.proposal.contract import PatientsGuess, Proposal
 from raymed.data.proposal.ordering import ClassOrder, order_classes
-from raymed.data.proposal.source import propose
+from raymed.data.proposal.source import propose, proposing
 
-__all__ = ["ClassOrder", "PatientsGuess", "Proposal", "order_classes", "propose"]
+__all__ = ["ClassOrder", "PatientsGuess", "Proposal", "order_classes", "propose", "proposing"]

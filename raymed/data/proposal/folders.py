@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from raymed.data.intake.image_files import find_images
+from raymed.data.intake.image_files import listing_images
 from raymed.data.intake.keyed import TABLE_SUFFIXES
 from raymed.data.intake.sources.splits import SPLITS
+from raymed.data.intake.steps import Steps
 from raymed.data.proposal.contract import PatientsGuess, Proposal
 from raymed.data.proposal.headers import patients_in_headers
 from raymed.data.proposal.levels import Levels, is_no_label, tell_levels
@@ -19,12 +20,12 @@ from raymed.errors import InputError, some
 _LAYOUT = "expected SOURCE/CLASS/IMAGE, or a table in SOURCE with a column image and a column label"
 
 
-def propose_folder(source: Path) -> Proposal:
+def propose_folder(source: Path) -> Steps[Proposal]:
     """Propose a folder; raises `InputError` where it holds no image, or nothing tells labels.
 
     A table in it that names at least half of its images, with labels, comes before its folders.
     """
-    images = find_images(source)
+    images = yield from listing_images(source)
     if not images:
         inside = sorted(path.name for path in source.iterdir() if not path.name.startswith("."))
         found = f"it holds {some(inside)}" if inside else "it is empty"

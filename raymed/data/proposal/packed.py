@@ -13,7 +13,7 @@ from raymed.config import DataConfig
 from raymed.data.intake.frames import PREFIX, UNREADABLE
 from raymed.data.intake.sources import SourceKind, reading_source
 from raymed.data.intake.sources.shards import shards_at
-from raymed.data.intake.steps import finish
+from raymed.data.intake.steps import Steps
 from raymed.data.pixels.parquet import is_image_type, open_parquet
 from raymed.data.proposal.columns import LABEL_NAMES, bare, patient_column, site_column
 from raymed.data.proposal.contract import PatientsGuess, Proposal
@@ -37,13 +37,15 @@ def image_column_of(source: Path) -> str | None:
         return next((name for name in schema.names if is_image_type(schema, name)), None)
 
 
-def propose_packed(source: Path, kind: SourceKind, image_column: str | None = None) -> Proposal:
+def propose_packed(
+    source: Path, kind: SourceKind, image_column: str | None = None
+) -> Steps[Proposal]:
     """Propose a source that a reader takes as it lies, by what its samples say."""
     settings = {} if image_column in (None, "image") else {"image_column": str(image_column)}
     label = _label_of(source, kind, image_column)
     if label != "label":
         settings["label_column"] = label
-    samples = finish(reading_source(DataConfig(source=source, **settings)))
+    samples = yield from reading_source(DataConfig(source=source, **settings))
     site = site_column(samples, [*_OURS, label])
     if site is not None:
         settings["site_column"] = site

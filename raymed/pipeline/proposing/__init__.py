@@ -6,6 +6,7 @@ from raymed.pipeline.proposing.story import (
     Examined,
     Settled,
     examine,
+    propose_events,
     settle,
     write_configuration,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "Settled",
     "Wishes",
     "examine",
+    "propose_events",
     "propose_name",
     "refuse_existing",
     "settle",

@@ -16,7 +16,8 @@ def propose_name(source: Path | str, runs: Path = Path("runs")) -> str:
 
     A name whose run folder is there already gets a number.
     """
-    parts = [part for part in re.split(r"[/\\]", str(source)) if part and ":" not in part]
+    plain = str(source).partition("?")[0]
+    parts = [part for part in re.split(r"[/\\]", plain) if part and ":" not in part]
     stems = [re.sub(r"\.(csv|tsv|xlsx|parquet|pq|npz|tar|gz)$", "", part) for part in parts]
     telling = [stem for stem in stems[::-1] if not _SAY_NOTHING.fullmatch(stem)]
     slugs = (re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] for stem in telling)

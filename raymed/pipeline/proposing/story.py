@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from raymed.config import Experiment, parse_experiment
+from raymed.config import Cluster, Experiment, parse_experiment
 from raymed.data import (
     HiddenGroups,
     Manifest,
@@ -21,8 +21,9 @@ from raymed.data.audit.audit import audit
 from raymed.data.audit.recovered import recover_patients
 from raymed.data.audit.sentinel import LEAK_SIZE
 from raymed.data.images import Pixels, image_sides
-from raymed.data.intake.manifest import listing_samples
-from raymed.data.proposal import Proposal
+from raymed.data.intake.manifest import Listing, listing_samples
+from raymed.data.intake.objects import local_data
+from raymed.data.proposal import Proposal, proposing
 from raymed.errors import InputError
 from raymed.files import whole_file, write_text
 from raymed.pipeline.checking import look
@@ -78,6 +79,12 @@ class Settled:
         return tuple(each["name"] for each in found if each["severity"] == "serious")
 
 
+def propose_events(source: str) -> Generator[Event, None, Proposal]:
+    """Propose how to read a source, telling how far it is; raises `InputError` as it does."""
+    yield Stage("looking at the source")
+    return (yield from told(proposing(source, Cluster().cache_folder)))
+
+
 def examine(proposal: Proposal, wishes: Wishes) -> Generator[Event, None, Examined]:
     """Open every image of a proposed source and look for hidden groups.
 
@@ -90,10 +97,10 @@ def examine(proposal: Proposal, wishes: Wishes) -> Generator[Event, None, Examin
             source = Path(folder) / "manifest.csv"
             proposal.manifest.to_csv(source, index=False)
         data = {**data_content(proposal, wishes, source), "on_error": "skip"}
-        listing = yield from told(listing_samples(_experiment(data).data))
+        listing = yield from _listed(data)
         if any("::axial/" in image for image in listing.images):
             data["slices"] = {"axis": "axial", "between": [0.25, 0.75]}
-            listing = yield from told(listing_samples(_experiment(data).data))
+            listing = yield from _listed(data)
         cache = ImageCache.of(_experiment(data).cluster)
         manifest, seen, hidden, thumbnails = yield from look(listing, cache)
         if thumbnails is None:
@@ -184,6 +191,12 @@ def _experiment(data: Mapping[str, Any]) -> Experiment:
     recipes = {"none": {"model": "none", "pretrained": "none"}}
     content = {"name": "init", "data": data, "recipes": recipes}
     return parse_experiment(content, Path.cwd(), "the proposal")
+
+
+def _listed(data: Mapping[str, Any]) -> Generator[Event, None, Listing]:
+    experiment = _experiment(data)
+    local = yield from told(local_data(experiment.data, experiment.cluster.cache_folder))
+    return (yield from told(listing_samples(local)))
 
 
 def _side(manifest: Manifest) -> int:

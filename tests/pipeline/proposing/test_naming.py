@@ -15,7 +15,7 @@ from raymed.pipeline.proposing import propose_name, refuse_existing
         ("/data/pneumoniamnist.npz", "pneumoniamnist"),
         ("/data/My set (2)/train", "My-set-2"),
         ("/data/études/manifest.csv", "tudes"),
-        ("s3://bucket/brain/", "brain"),
+        ("s3://bucket/brain/?endpoint_override=http://localhost:9000", "brain"),
         ("/data/images", "experiment"),
         ("/", "experiment"),
     ],
