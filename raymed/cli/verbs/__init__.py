@@ -1,0 +1,10 @@
+"""The verbs of the command line. Each imports what it needs when it runs."""
+
+from raymed.cli.cache import cache_app
+
+from raymed.cli.verbs import beginning, training, looking, using  # isort: skip  # order of --help
+from raymed.cli.verbs.application import app
+
+app.add_typer(cache_app, name="cache", rich_help_panel="Look")
+
+__all__ = ["app", "beginning", "looking", "training", "using"]

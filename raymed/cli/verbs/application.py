@@ -1,0 +1,31 @@
+"""What the verbs share: the application, arguments that several of them take, a sign of life."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+app = typer.Typer(
+    help="Labelled medical images to a trustworthy stacked ensemble.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="changes to the configuration: dotted.key=value", show_default=False),
+]
+RunOption = Annotated[
+    Path | None, typer.Option("--run", help="run folder; default ./runs/<name>", show_default=False)
+]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option()]
+
+
+def loading(what: str = "loading torch and timm") -> Status:
+    """Show that something is coming, on a terminal."""
+    return Console(stderr=True).status(what)
