@@ -8,9 +8,10 @@ from typing import Self
 from raymed.config import Slices
 from raymed.data.intake.frames import IDS, references_of
 from raymed.data.intake.image_files import IMAGE_SUFFIXES, find_images
-from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, read_table
+from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, is_table, read_table
 from raymed.data.intake.moved import place_images
 from raymed.data.intake.patients import patients_in_headers, patients_in_paths
+from raymed.data.pixels.contract import holds_files
 from raymed.errors import InputError, some
 
 
@@ -45,6 +46,9 @@ class NewImages:
             raise InputError("patients by dicom", f"unknown attribute {dicom!r}", some(IDS))
         if not source.exists():
             raise InputError(str(source), "no such file or folder", "give images to predict")
+        if source.is_file() and holds_files(source.name) and not is_table(source):
+            remedy = "unpack it, or give a table whose column image names FILE::MEMBER or FILE::ROW"
+            raise InputError(str(source), "holds images of its own", remedy)
         patients = None
         if source.suffix.lower() in TABLE_SUFFIXES:
             table = read_table(source)

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -208,3 +211,41 @@ def test_the_real_command_ends_with_code_2_and_one_message(config: Path) -> None
     assert said.stderr.startswith("error: ")
     assert "seed: Input should be a valid integer" in said.stderr
     assert "Traceback" not in said.stderr + said.stdout
+
+
+def test_a_tar_that_was_cut_off(raymed: Call, config: Path, scans: Path) -> None:
+    with tarfile.open(config.parent / "scans.tar", "w") as tar:
+        tar.add(scans, ".")
+    whole = (config.parent / "scans.tar").read_bytes()
+    (config.parent / "scans.tar").write_bytes(whole[: len(whole) // 3])
+
+    refused(build(raymed, config, f"data.source={config.parent}/scans.tar"), "is truncated after")
+
+
+def test_parquet_rows_without_images(raymed: Call, config: Path) -> None:
+    path = config.parent / "rows.parquet"
+    pq.write_table(pa.table({"image": [b"", None], "label": ["sick", "healthy"]}), path)
+
+    refused(
+        build(raymed, config, f"data.source={path}", "data.patients=none"),
+        "2 of 2 images",
+        "rows.parquet::0: the file is empty",
+        "rows.parquet::1: holds no bytes",
+    )
+
+
+def test_a_url_of_a_scheme_that_is_not_read(raymed: Call, config: Path) -> None:
+    refused(
+        build(raymed, config, "data.source=ftp://ward/scans"), "data.source: ftp:// is not read"
+    )
+
+
+def test_pictures_have_no_dicom_headers(raymed: Call, config: Path, scans: Path) -> None:
+    from raymed.config import read_experiment
+    from raymed.runs import RunFolder
+
+    run = RunFolder.at(config.parent / "run")
+    run.write_experiment(read_experiment(config))
+    more = ["-o", config.parent / "p.csv", "--patient-dicom", "PatientID"]
+
+    refused(raymed("predict", run.path, scans, *more), "12 images are no DICOM files")

@@ -1,15 +1,19 @@
 """What is to be predicted is listed as samples are."""
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from raymed.config import DataConfig, Slices
 from raymed.data import Manifest, list_samples
 from raymed.data.decoded.streaming import StreamedImages
+from raymed.data.images import inspect_images
 from raymed.errors import InputError
 from raymed.predict import NewImages
 from raymed.predict.stack import _decoded
@@ -133,3 +137,20 @@ def test_patients_are_said_in_one_way(ward: Path) -> None:
         NewImages.find(ward, pattern="(MRN.)", dicom="PatientID")
     with pytest.raises(InputError, match=r"unknown attribute 'PatientName'; PatientID, Study"):
         NewImages.find(ward, dicom="PatientName")
+
+
+def test_files_that_hold_images_are_refused_but_their_images_may_be_named(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(tmp_path / "a.png", "a.png")
+    rows = pa.table({"image": [(tmp_path / "a.png").read_bytes()]})
+    pq.write_table(rows, tmp_path / "a.parquet")
+    for name in ("a.tar", "a.parquet"):
+        with pytest.raises(InputError, match=rf"{name}: holds images of its own; unpack it"):
+            NewImages.find(tmp_path / name)
+    (tmp_path / "t.csv").write_text("image\na.tar::a.png\na.parquet::0\n")
+
+    found = NewImages.find(tmp_path / "t.csv").frames(Slices())
+
+    assert found.images == (f"{tmp_path}/a.tar::a.png", f"{tmp_path}/a.parquet::0")
+    assert len({each.checksum for each in inspect_images(found.images)}) == 1

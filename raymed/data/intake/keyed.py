@@ -4,9 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from raymed.data.pixels.parquet import DEFAULT_COLUMN, holds_images
 from raymed.errors import InputError, did_you_mean, some
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".pq")
+
+
+def is_table(path: Path, image_column: str = DEFAULT_COLUMN) -> bool:
+    """Tell whether a file is a table, and none that holds the images themselves."""
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        return not holds_images(str(path), image_column)
+    return suffix in TABLE_SUFFIXES
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -11,12 +11,11 @@ from typing import Any, TextIO
 
 from raymed.config import DataConfig, is_url
 from raymed.data.holding import hold
-from raymed.data.intake.keyed import TABLE_SUFFIXES, column_of, read_table
+from raymed.data.intake.keyed import column_of, is_table, read_table
 from raymed.data.intake.objects.listing import Listed, Stored, list_objects, named_by_manifest
 from raymed.data.intake.objects.location import Location, is_unreachable
 from raymed.data.intake.steps import Remark, Step, Steps
 from raymed.data.pixels import split_reference
-from raymed.data.pixels.parquet import holds_images
 from raymed.errors import DiskFullError, InputError
 from raymed.files import lacks_space, read_json, take_lock, whole_file, write_json
 
@@ -105,7 +104,8 @@ def _source(location: Location, place: _Place, data: DataConfig) -> Steps[Path]:
         store = location.connect()
         listed = yield from list_objects(store, location)
         yield from _fetch_all(store, listed, listed.objects, location, place)
-        if listed.source and _is_manifest(place.files / listed.source, data):
+        path = place.files / listed.source
+        if path.is_file() and is_table(path, data.image_column):
             more = yield from _images_of_manifest(store, location, listed, place, data)
             yield from _fetch_all(store, listed, more, location, place)
             listed = Listed(listed.root, (*listed.objects, *more), listed.source)
@@ -135,13 +135,6 @@ def _fetched_before(place: _Place) -> dict[str, Any] | None:
         return None
     record: dict[str, Any] = read_json(place.record)
     return record if all(place.holds(Stored(*each)) for each in record["objects"]) else None
-
-
-def _is_manifest(path: Path, data: DataConfig) -> bool:
-    suffix = path.suffix.lower()
-    if suffix not in TABLE_SUFFIXES or not path.is_file():
-        return False
-    return suffix not in (".parquet", ".pq") or not holds_images(str(path), data.image_column)
 
 
 def _images_of_manifest(

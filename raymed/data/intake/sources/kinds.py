@@ -3,9 +3,9 @@
 from enum import Enum
 from pathlib import Path
 
-from raymed.data.intake.keyed import TABLE_SUFFIXES
+from raymed.data.intake.keyed import TABLE_SUFFIXES, is_table
 from raymed.data.intake.sources.shards import PARQUET, TAR, shards_at
-from raymed.data.pixels.parquet import DEFAULT_COLUMN, holds_images
+from raymed.data.pixels.parquet import DEFAULT_COLUMN
 from raymed.errors import InputError, some
 
 
@@ -26,12 +26,10 @@ def kind_of_source(source: Path, image_column: str = DEFAULT_COLUMN) -> SourceKi
     """
     shards = shards_at(source)
     if shards is not None:
-        first = shards.files[0]
-        if first.name.lower().endswith(TAR):
+        if shards.files[0].name.lower().endswith(TAR):
             return SourceKind.WEBDATASET
-        if not source.is_file() or holds_images(str(first), image_column):
-            return SourceKind.PARQUET_IMAGES
-        return SourceKind.MANIFEST
+        is_manifest = source.is_file() and is_table(source, image_column)
+        return SourceKind.MANIFEST if is_manifest else SourceKind.PARQUET_IMAGES
     if source.is_dir():
         return SourceKind.CLASS_FOLDERS
     if not source.exists():

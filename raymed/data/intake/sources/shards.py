@@ -14,7 +14,7 @@ PARQUET = (".parquet", ".pq")
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_OF = re.compile(r"(.*?)-?(\d+)-of-(\d+)")
+_OF = re.compile(r"(.*?)-?(\d+)-of-(\d+)(?:-[0-9a-f]+)?")
 _WORD = re.compile(r"[A-Za-z]+")
 _MOST = 100_000
 
