@@ -1,15 +1,18 @@
 """Going through many images in turn, each file opened once for all that is needed of it."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from raymed.config import Intensity
 from raymed.data.pixels.contract import Frame, ImageFile, split_reference
 from raymed.data.pixels.opening import open_file
+
+AHEAD = 16
+"""Images that may be worked on beyond the oldest that is not done."""
 
 _PART = 512
 
@@ -85,11 +88,24 @@ def in_turn(
             for start in range(0, len(named), part):
                 now, later = named[start : start + part], named[start + part : start + 2 * part]
                 files = _for_a_part(files, Counter(p for p, _ in now), {p for p, _ in later})
-                yield from pool.map(finish, [Reference(p, frame, files[p]) for p, frame in now])
+                yield from _ahead(pool, finish, [Reference(p, frame, files[p]) for p, frame in now])
                 files = {path: files[path] for path in {p for p, _ in later} & files.keys()}
     finally:
         for file in files.values():
             file.done()
+
+
+def _ahead(
+    pool: Executor, work: Callable[[Reference], Result], references: Sequence[Reference]
+) -> Iterator[Result]:
+    """Work a little ahead of who asks: no thread falls far behind another in a file."""
+    futures: deque[Future[Result]] = deque()
+    for reference in references:
+        futures.append(pool.submit(work, reference))
+        if len(futures) == AHEAD:
+            yield futures.popleft().result()
+    while futures:
+        yield futures.popleft().result()
 
 
 def _for_a_part(

@@ -25,7 +25,7 @@ DEFAULT_COLUMN = "image"
 BYTES, PATH = "bytes", "path"
 """The fields of a struct that is an image, as Hugging Face's datasets write it."""
 
-_BATCH = 32  # rows
+_BATCH = 32  # rows, and two are kept: `in_turn` never lags so far that rows are read again
 _BUFFER = 2**20  # bytes of a column that are fetched at a time
 
 _Row = tuple[bytes | None, str]
