@@ -5,12 +5,14 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+import raymed
 from raymed.config import Experiment
 from raymed.data.predictions import logits_of
 from raymed.ensemble import (
@@ -30,7 +32,7 @@ from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import ByLevel, Scorer, alike
 from raymed.runs import now
 
-_VERSIONS = ("raymed", "torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
+_LIBRARIES = ("torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
 
 
 def score_run(
@@ -158,10 +160,18 @@ def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.
     return np.stack(parts, axis=2)
 
 
+def library_versions() -> dict[str, str]:
+    """Tell the versions; raymed may run from a folder, and a library too, without a package."""
+    found = {"raymed": raymed.__version__}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found | {"python": platform.python_version()}
+
+
 def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS}
-        | {"python": platform.python_version()},
+        "versions": library_versions(),
         "hashes": {"manifest": prepared.manifest.content, "folds": prepared.folds.content},
         "machine": {
             "cores": len(os.sched_getaffinity(0)),
