@@ -23,11 +23,14 @@ class _Worker:
         torch.set_num_threads(1)
 
     def run(self, unit: Unit) -> Iterator[Progress | Fault | Returned]:
+        import torch
+
         try:
             result = yield from unit.work()
         except Exception as error:
             yield Fault.of(error)
         else:
+            torch.cuda.empty_cache()  # for the others on the card; without one it does nothing
             yield Returned(result)
 
 
@@ -43,6 +46,7 @@ class Workers(Generic[AnyUnit]):
 
     def __init__(self, count: int, gpus: float = 0) -> None:
         """Start `count` workers with one core and `gpus` each."""
+        self._gpus = gpus
         self._create = ray.remote(_Worker).options(num_cpus=1, num_gpus=gpus).remote
         self._idle = [self._create() for _ in range(count)]
         self._streams: dict[Any, _Running[AnyUnit]] = {}
@@ -96,5 +100,9 @@ class Workers(Generic[AnyUnit]):
 
     def _end(self, stream: Any, end: Fault | Returned) -> Said[AnyUnit]:
         running = self._streams.pop(stream)
-        self._idle.append(running.worker)
+        if isinstance(end, Fault) and self._gpus:  # CUDA may be of no more use in that process
+            ray.kill(running.worker)
+            self._idle.append(self._create())
+        else:
+            self._idle.append(running.worker)
         return ended(running.unit, end)

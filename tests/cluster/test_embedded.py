@@ -32,8 +32,12 @@ class Toy:
             yield Progress(step + 1, 3, images_per_second=torch.get_num_threads())
         if self.fault == "raise":
             raise TrainingError("the loss became nan")
+        if self.fault == "tell":
+            raise TrainingError(f"process {os.getpid()}")
         if self.fault == "bug":
             raise KeyError("forgotten")
+        if self.name == "process":
+            return f"process {os.getpid()}"
         if self.name == "where":
             import raymed
 
@@ -43,12 +47,12 @@ class Toy:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A running embedded Ray with two processors; yields where its logs will go."""
+    """A running embedded Ray, two processors, a GPU by word; yields where its logs will go."""
     import ray  # before the settings, as in a program that uses Ray itself
 
     folder = tmp_path_factory.mktemp("log")
     environment = {name: os.environ.get(name) for name in _SETTINGS}
-    with embedded_ray(2, 0, folder):
+    with embedded_ray(2, 1, folder):
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         yield folder
     assert {name: os.environ.get(name) for name in _SETTINGS} == environment
@@ -101,6 +105,22 @@ def test_every_report_of_a_unit_arrives_and_then_its_end(events: list[Any]) -> N
 
 def test_a_unit_works_with_one_thread(events: list[Any]) -> None:
     assert {event.progress.images_per_second for event in of(events, "free")[:3]} == {1}
+
+
+@pytest.mark.parametrize(("gpus", "again"), [(0, True), (1, False)])
+def test_a_process_whose_unit_failed_on_a_gpu_is_not_used_again(
+    session: Path, gpus: int, again: bool
+) -> None:
+    """A fault of CUDA stays with its process, and would be that of every unit after it."""
+    from raymed.cluster import Failed, Finished, run_units, start_engine
+
+    engine = start_engine("workers", 1, gpus, session / "scratch")
+    units = [Toy("fails", fault="tell"), Toy("process")]
+    ends = [end for end in run_units(units, engine) if isinstance(end, Failed | Finished)]
+    failed, finished = ends
+    assert isinstance(failed, Failed)
+    assert isinstance(finished, Finished)
+    assert (failed.reason == finished.result) is again
 
 
 def test_a_worker_runs_the_drivers_own_interpreter_and_code(events: list[Any]) -> None:
