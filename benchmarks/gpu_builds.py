@@ -1,0 +1,247 @@
+"""For benchmarks/gpu.py: builds in several ways, how alike they come out, and a sweep."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from scipy.special import log_softmax, softmax
+
+from raymed.config import Experiment, parse_experiment, read_experiment
+from raymed.data.phantom import STAGES, write_phantoms
+from raymed.ensemble.oof import read_oof
+from raymed.files import read_json
+from raymed.pipeline.build import build_events
+from raymed.pipeline.demo import write_demo
+from raymed.pipeline.events import Training, result_of
+from raymed.pipeline.tally import Tally
+from raymed.pipeline.tune import tune_events
+
+Keep = Callable[[Any], None]
+FOLDS, MEMBERS = 3, ("cnn", "convnext", "hybrid")
+"""Of the demo."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the demo is built."""
+
+    name: str
+    device: str
+    engine: str
+    workers: int
+    precision: str = "fp32"
+
+    def overrides(self, quick: bool) -> list[str]:
+        """Say it to the configuration."""
+        said = [f"cluster.{name}={getattr(self, name)}" for name in ("device", "engine", "workers")]
+        said.append(f"defaults.precision={self.precision}")
+        if quick:
+            said += [
+                f"recipes.{name}.phases=[{{train: all, epochs: 1, lr: 2e-3}}]" for name in MEMBERS
+            ]
+        return said
+
+
+def ways(device: str) -> list[Way]:
+    """List them; the first one is what the others are held against, the second one repeats it."""
+    cores = len(os.sched_getaffinity(0))
+    return [
+        Way("workers", device, "workers", 3),
+        Way("workers, again", device, "workers", 3),
+        Way("Ray Train", device, "train", 3),
+        Way("workers, bf16", device, "workers", 3, "bf16"),
+        Way("workers, CPU", "cpu", "workers", min(9, cores)),
+    ]
+
+
+def agreement(folder: Path, device: str, quick: bool, keep: Keep) -> None:
+    """Build the demo in every way, all at once: what comes out is compared, not how fast."""
+    asked = ways(device)[:: 2 if quick else 1]
+    first, waiting = folder / "0" / "run", list[tuple[Path, Way]]()
+    with ProcessPoolExecutor(len(asked), get_context("spawn")) as processes:
+        running = {
+            processes.submit(_demo, folder / str(number), way, quick): (folder / str(number), way)
+            for number, way in enumerate(asked)
+        }
+        for done in as_completed(running):
+            own, way = running[done]
+            error = done.exception()
+            if error is not None:
+                keep({"way": way.name, "failed": f"{type(error).__name__}: {error}"})
+                continue
+            waiting.append((own / "run", way))
+            if (first / "report.html").exists():
+                for run, way in waiting:
+                    keep({"way": way.name, **_compared(run, first)})
+                waiting.clear()
+
+
+def _demo(folder: Path, way: Way, quick: bool) -> None:
+    os.environ["RAYMED_CACHE"] = str(folder / "cache")
+    write_demo(folder)
+    experiment = read_experiment(folder / "demo.yaml", way.overrides(quick))
+    built = result_of(build_events(experiment, folder / "run"))
+    if built.failed:
+        raise RuntimeError(str(built.failed))
+
+
+def _compared(run: Path, first: Path) -> dict[str, Any]:
+    """Compare two builds' out-of-fold predictions, and the first epoch's mean loss."""
+    one, other = read_oof(first / "oof.arrow"), read_oof(run / "oof.arrow")
+    assert len(one.members) == len(other.members)  # in one order; another precision, another id
+    assert (one.labels == other.labels).all()
+    apart = np.abs(softmax(one.logits, axis=2) - softmax(other.logits, axis=2))
+    rows = np.arange(len(other.labels))
+    losses = -log_softmax(other.logits, axis=2)[rows, :, other.labels].mean(axis=0)
+    right = (other.logits.argmax(axis=2) == other.labels[:, None]).mean(axis=0)
+    begins = np.array(list(_first_losses(run, other.members)))
+    held = np.array(list(_first_losses(first, one.members)))
+    metrics = read_json(run / "metrics.json")
+    (stack,) = [
+        row
+        for row in metrics["rows"]
+        if row["kind"] == "meta-learner" and row["name"] == metrics["chosen"]
+    ]
+    return {
+        "members": list(MEMBERS),
+        "log_loss": [round(float(x), 4) for x in losses],
+        "accuracy": [round(float(x), 4) for x in right],
+        "probability_apart_mean": [float(x) for x in apart.mean(axis=(0, 2))],
+        "probability_apart_most": float(apart.max()),
+        "bit_equal": bool((one.logits == other.logits).all()),
+        "first_epoch_loss_apart_most": float(np.abs(begins - held).max()),
+        "stack_log_loss": stack["oof"]["patient"]["metrics"]["log_loss"]["value"],
+    }
+
+
+def _first_losses(run: Path, members: tuple[str, ...]) -> Iterator[float]:
+    """Give the mean training loss of every fold's first epoch."""
+    for member in members:
+        for fold in range(FOLDS):
+            (file,) = run.glob(f"members/{member}*/fold-{fold}/*/epochs.parquet")
+            yield float(pq.read_table(file)["loss"][0].as_py())
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is packed: eight units of one recipe."""
+
+    model: str
+    size: int
+    patients: int
+    slices: int
+    epochs: int
+    batch: int
+    precision: str = "fp32"
+
+
+SMALL = Load("resnet18", 64, 80, 8, 20, 32)
+SHARED: tuple[tuple[str, int], ...] = (
+    ("workers", 1),
+    ("workers", 4),
+    ("train", 4),
+    ("workers", 2),
+    ("train", 1),
+)
+UNITS = 8
+
+
+def packing(folder: Path, device: str, quick: bool, keep: Keep) -> None:
+    """Build the same units with one, two and four processes on the card."""
+    load = Load("resnet10t", 32, 16, 2, 1, 8) if quick else SMALL
+    os.environ["RAYMED_CACHE"] = str(folder / "cache")
+    write_phantoms(folder / "phantom", patients=load.patients, slices=load.slices, size=load.size)
+    for engine, workers in (("workers", 1), ("workers", 2)) if quick else SHARED:
+        experiment = _experiment(folder, load, engine, workers, device, 2 if quick else UNITS)
+        keep({"engine": engine, "workers": workers, **_timed(experiment, folder, load)})
+
+
+def _experiment(
+    folder: Path, load: Load, engine: str, workers: int, device: str, folds: int, **more: Any
+) -> Experiment:
+    content: dict[str, Any] = {
+        "name": "packing",
+        "data": {
+            "source": "phantom/manifest.csv",
+            "patients": {"column": "patient"},
+            "classes": list(STAGES),
+            "folds": folds,
+        },
+        "recipes": {
+            "cnn": {
+                "model": load.model,
+                "pretrained": "none",
+                "size": load.size,
+                "batch_size": load.batch,
+                "precision": load.precision,
+                "phases": [{"epochs": load.epochs, "lr": 1e-3}],
+            }
+        },
+        "evaluate": {"draws": 100},
+        "cluster": {"engine": engine, "workers": workers, "device": device},
+        **more,
+    }
+    return parse_experiment(content, folder, "packing", [])
+
+
+def _timed(experiment: Experiment, folder: Path, load: Load) -> dict[str, Any]:
+    """Build; give the wall time from the first unit's begin to the last one's end."""
+    cluster = experiment.cluster
+    run = folder / f"{cluster.engine}-{cluster.workers}"
+    called, ends = time.monotonic(), list[tuple[float, float]]()
+    for event in build_events(experiment, run):
+        if isinstance(event, Training) and event.seconds is not None:
+            ends.append((time.monotonic(), event.seconds))
+    ended = time.monotonic()
+    begin = min(end - seconds for end, seconds in ends)
+    wall, folds = max(end for end, _ in ends) - begin, len(ends)
+    images = load.patients * load.slices * (folds - 1) * load.epochs
+    facts = [read_json(each) for each in run.glob("members/*/fold-*/DONE.json")]
+    return {
+        "units": folds,
+        "wall": round(wall, 2),
+        "start_up": round(begin - called, 2),
+        "whole_build": round(ended - called, 2),
+        "unit_seconds": [round(seconds, 2) for _, seconds in ends],
+        "images_per_second": round(images / wall, 1),
+        "peak_bytes": max((each.get("peak_bytes") or 0) for each in facts) if facts else None,
+    }
+
+
+def sweep(folder: Path, device: str, quick: bool, keep: Keep) -> None:
+    """Tune three trials; tell their states and the hours of the GPU that were counted."""
+    load = Load("resnet10t", 32, 16, 2, 1, 8) if quick else Load("resnet18", 64, 40, 4, 6, 32)
+    os.environ["RAYMED_CACHE"] = str(folder / "cache")
+    write_phantoms(folder / "phantom", patients=load.patients, slices=load.slices, size=load.size)
+    search = {"trials": 3, "pruner": "none"}
+    workers = 1 if quick else 3
+    experiment = _experiment(folder, load, "auto", workers, device, folds=2, search=search)
+    begun, tallies, seconds = time.monotonic(), list[Tally](), 0.0
+    events = tune_events(experiment, folder / "run")
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            tuned = end.value
+            break
+        if isinstance(event, Tally):
+            tallies.append(event)
+        if isinstance(event, Training) and event.seconds is not None:
+            seconds += event.seconds
+    keep(
+        {
+            "trials": [trial.state.name for trial in tuned.trials],
+            "best": tuned.best.number,
+            "gpu_hours": tallies[-1].gpu_hours,
+            "gpus_a_trial": tallies[-1].gpus,
+            "unit_seconds": round(seconds, 2),
+            "wall": round(time.monotonic() - begun, 2),
+        }
+    )
