@@ -98,9 +98,19 @@ def test_known_points_hold_what_did_well_on_our_data() -> None:
     tuned = {"model": "mobilenetv2_100", "phases": [{"epochs": 5, "lr": 2e-4, "ratio": 0.1}]}
     space = space_of(Search(), Recipe.model_validate(tuned))
     found = [recipe_at(space, point) for point in known_points(space)]
-    assert [recipe.phases[0].lr for recipe in found] == [2e-4, 1e-4, 2e-4, 1e-4]
-    assert [recipe.sam and recipe.sam.rho for recipe in found] == [None, None, 0.005, 0.005]
+    assert [recipe.phases[0].lr for recipe in found[:4]] == [2e-4, 1e-4, 2e-4, 1e-4]
+    assert [recipe.sam and recipe.sam.rho for recipe in found[:4]] == [None, None, 0.005, 0.005]
     assert {recipe.sam.part for recipe in found if recipe.sam} == {0.25}
+
+
+def test_the_recipe_with_all_its_rates_up_and_down_is_tried_after_what_did_well() -> None:
+    phases = [{"train": "head", "epochs": 1, "lr": 1e-3}, {"epochs": 5, "lr": 1e-4}]
+    space = space_of(Search(), Recipe.model_validate({"model": "resnet18", "phases": phases}))
+    *_, up, down = (recipe_at(space, point) for point in known_points(space))
+    assert [phase.lr for phase in up.phases] == pytest.approx([3e-3, 3e-4])
+    assert [phase.lr for phase in down.phases] == pytest.approx([1e-3 / 3, 1e-4 / 3])
+    changed = space.recipe.model_dump(exclude={"phases"})
+    assert up.model_dump(exclude={"phases"}) == changed
 
 
 def test_a_known_value_beyond_the_space_is_left_to_the_recipe() -> None:
