@@ -223,7 +223,7 @@ def sweep(folder: Path, device: str, quick: bool, keep: Keep) -> None:
     search = {"trials": 3, "pruner": "none"}
     workers = 1 if quick else 3
     experiment = _experiment(folder, load, "auto", workers, device, folds=2, search=search)
-    begun, tallies, seconds = time.monotonic(), list[Tally](), 0.0
+    begun, tallies = time.monotonic(), list[Tally]()
     events = tune_events(experiment, folder / "run")
     while True:
         try:
@@ -233,15 +233,14 @@ def sweep(folder: Path, device: str, quick: bool, keep: Keep) -> None:
             break
         if isinstance(event, Tally):
             tallies.append(event)
-        if isinstance(event, Training) and event.seconds is not None:
-            seconds += event.seconds
+    done = (read_json(each) for each in folder.glob("run/members/*/fold-*/DONE.json"))
     keep(
         {
             "trials": [trial.state.name for trial in tuned.trials],
             "best": tuned.best.number,
             "gpu_hours": tallies[-1].gpu_hours,
             "gpus_a_trial": tallies[-1].gpus,
-            "unit_seconds": round(seconds, 2),
+            "unit_seconds": round(sum(each["seconds"] for each in done), 2),
             "wall": round(time.monotonic() - begun, 2),
         }
     )
