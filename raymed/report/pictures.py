@@ -20,13 +20,13 @@ _MOST_GROUPS = 24
 
 
 def picture_figures(pictures: Mapping[str, Any] | None) -> list[PageFigure]:
-    """Draw a figure for each measure that differs at all, a box for each class, site and split."""
+    """Draw a figure for each measure that differs within 5 to 95 %: a box a class, site, split."""
     if pictures is None:
         return []
     return [
         _figure(measure, pictures)
         for measure in MEASURES
-        if len({each for row in pictures["distributions"] for each in row[measure]}) > 1
+        if len({each for row in pictures["distributions"] for each in row[measure][1:-1]}) > 1
     ]
 
 

@@ -13,34 +13,33 @@ _BARS = 0.25  # share of variance
 _ODD = {
     "constant": (
         "constant-images",
-        "show one level of grey and nothing else",
+        "Nothing can be seen in them",
         "Remove them, or look why they were saved so.",
     ),
     "empty": (
         "empty-images",
-        "are nearly empty: under 2 % of the picture, and a tenth of what is usual here",
+        "Under 2 % of each is filled, and under a tenth of what is usual here",
         "Leave out slices and frames that show nobody.",
     ),
     "clipped": (
         "clipped-images",
-        "have far more pixels at an end of the range than is usual here, background aside: what "
-        "was brighter or darker is lost",
+        "Far more than is usual here, background aside: what was brighter or darker is lost",
         "Save them again with a wider window, or look at data.intensity.",
     ),
     "odd_size": (
         "odd-sizes",
-        "are of a size or shape far from the rest",
-        "Look whether they are thumbnails, screenshots or uncut films.",
+        "Such are often thumbnails, screenshots or uncut films",
+        "Look at the examples.",
     ),
     "in_colour": (
         "mixed-colour",
-        "are in colour, the others grey",
-        "Look where they come from; convert all to grey if colour means nothing.",
+        "They may come from elsewhere",
+        "Convert all to grey if colour means nothing.",
     ),
     "in_grey": (
         "mixed-colour",
-        "are grey, the others in colour",
-        "Look where they come from; convert all to grey if colour means nothing.",
+        "They may come from elsewhere",
+        "Convert all to grey if colour means nothing.",
     ),
 }
 ODD = {
@@ -92,14 +91,15 @@ def _about_pictures(pictures: Mapping[str, Any] | None) -> Iterator[Finding]:
     for way, (name, what, remedy) in _ODD.items():
         odd = pictures["odd"][way]
         if odd["images"]:
-            yield Finding("warning", name, f"{_images(odd['images'])} {what}.", remedy)
+            told = f"{_images(odd['images'])} {ODD[way]}. {what}."
+            yield Finding("warning", name, told, remedy)
     marks = pictures["marks"]
     if marks["images"]:
         yield Finding(
             "warning",
             "burnt-in-marks",
-            f"{_images(marks['images'])} show a small mark of high contrast at one of "
-            f"{len(marks['places'])} constant places: letters or ticks burnt in.",
+            f"{_images(marks['images'])} with a small mark of high contrast where others have one "
+            "too: letters or ticks burnt in.",
             "Look at the examples; cover or crop such places in all images alike.",
         )
     yield from _about_origin(pictures["told_by_origin"], pictures["associations"])
