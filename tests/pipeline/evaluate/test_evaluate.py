@@ -157,6 +157,7 @@ def test_again_does_nothing_anew(evaluated: Evaluated) -> None:
     assert stages == [
         "loading the stack",
         "reading the test set",
+        "looking into files",
         "opening every image",
         "writing the report",
     ]
