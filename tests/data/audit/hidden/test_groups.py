@@ -23,7 +23,15 @@ def test_unrelated_images_are_not_grouped(name: str) -> None:
     assert (found.group == found.copies).all()
 
 
-@pytest.mark.parametrize(("people", "slices"), [(150, 3), (72, 4), (60, 10), (20, 40)])
+@pytest.mark.parametrize(
+    ("people", "slices"),
+    [
+        (72, 4),
+        pytest.param(150, 3, marks=pytest.mark.slow),
+        pytest.param(60, 10, marks=pytest.mark.slow),
+        pytest.param(20, 40, marks=pytest.mark.slow),
+    ],
+)
 def test_neighbouring_slices_show_their_patients(people: int, slices: int) -> None:
     phantoms = draw_phantoms(people, slices)
 
@@ -36,7 +44,9 @@ def test_neighbouring_slices_show_their_patients(people: int, slices: int) -> No
 
 
 @pytest.mark.parametrize("how", ["JPEG", "mirrored", "a quarter turn", "brighter", "rescaled"])
-@pytest.mark.parametrize("name", ["phantoms, one slice", "digits"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("phantoms, one slice", marks=pytest.mark.slow), "digits"]
+)
 def test_a_twentieth_of_copies_is_found_and_nothing_else(name: str, how: str) -> None:
     if (name, how) == ("digits", "a quarter turn"):
         pytest.skip("some digits are others on their side")
