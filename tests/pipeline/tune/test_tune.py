@@ -44,10 +44,10 @@ def _finished_folds(run: Path) -> dict[Path, int]:
 
 def _loss_on_test(tuned: Tuned) -> float:
     """The log loss of patients' mean probabilities, those of an image the mean over folds."""
-    for folder in tuned.run.path.glob("members/*"):
-        name, _ = yaml.safe_load((folder / "recipe.yaml").read_text()).values()
+    for recipe in tuned.run.path.glob("members/*/recipe.yaml"):  # a pruned trial leaves none
+        name, _ = yaml.safe_load(recipe.read_text()).values()
         if name == trial_name(tuned.best.number):
-            table = pq.read_table(folder / "test.parquet").to_pandas()
+            table = pq.read_table(recipe.with_name("test.parquet")).to_pandas()
     shares = pd.DataFrame(softmax(np.stack(table["logits"]).astype(float), axis=1))
     images = shares.groupby(table["sample_id"]).mean()
     told = table.drop_duplicates("sample_id").set_index("sample_id").loc[images.index]
