@@ -31,19 +31,11 @@ from raymed.pipeline.members import plan_members
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.units import FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
+from raymed.stories import result_of
 
 TABLE = Path(__file__).with_suffix(".md")
 MODELS = ("resnet18", "mobilenetv2_100", "convnext_atto")
 PATIENTS, SLICES, SIDE = 100, 6, 96
-
-
-def finish(work: Any) -> Any:
-    """Drive a generator to its end; return its value."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def experiment_of(folder: Path, model: str) -> Experiment:
@@ -76,10 +68,10 @@ def train(experiment: Experiment, run: RunFolder, prepared: Prepared, cached: bo
     begun = time.perf_counter()
     if cached:
         for unit in feature_units(experiment, run, members, prepared, "cpu"):
-            finish(unit.work())
+            result_of(unit.work())
     else:
         folds = [replace(unit, features=None) for unit in folds]
-    attempts = [finish(unit.work()).attempt for unit in folds]
+    attempts = [result_of(unit.work()).attempt for unit in folds]
     seconds = time.perf_counter() - begun
     return seconds, [logits(attempt) for attempt in attempts]
 
@@ -98,7 +90,7 @@ def measure(folder: Path, model: str, rounds: int) -> str:
         for cached in (True, False) if round_ % 2 else (False, True):
             os.environ["RAYMED_CACHE"] = str(folder / f"cache-{model}-{round_}-{cached}")
             run = RunFolder.at(folder / f"{model}-{round_}-{cached}")
-            prepared = finish(prepare(experiment, run))
+            prepared = result_of(prepare(experiment, run))
             took, found[cached] = train(experiment, run, prepared, cached)
             seconds[cached].append(took)
     apart = max(np.abs(a - b).max() for a, b in zip(found[True], found[False], strict=True))

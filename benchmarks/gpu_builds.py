@@ -19,9 +19,10 @@ from raymed.ensemble.oof import read_oof
 from raymed.files import read_json
 from raymed.pipeline.build import build_events
 from raymed.pipeline.demo import write_demo
-from raymed.pipeline.events import Training, result_of
+from raymed.pipeline.events import Training
 from raymed.pipeline.tally import Tally
 from raymed.pipeline.tune import tune_events
+from raymed.stories import result_of
 
 Keep = Callable[[Any], None]
 FOLDS, MEMBERS = 3, ("cnn", "convnext", "hybrid")
@@ -224,15 +225,8 @@ def sweep(folder: Path, device: str, quick: bool, keep: Keep) -> None:
     workers = 1 if quick else 3
     experiment = _experiment(folder, load, "auto", workers, device, folds=2, search=search)
     begun, tallies = time.monotonic(), list[Tally]()
-    events = tune_events(experiment, folder / "run")
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            tuned = end.value
-            break
-        if isinstance(event, Tally):
-            tallies.append(event)
+    story = tune_events(experiment, folder / "run")
+    tuned = result_of(story, lambda said: isinstance(said, Tally) and tallies.append(said))
     done = (read_json(each) for each in folder.glob("run/members/*/fold-*/DONE.json"))
     keep(
         {

@@ -21,7 +21,6 @@ from scipy.special import softmax
 from raymed.cluster.session import embedded_ray, environment
 from raymed.config import Experiment, Recipe, Search
 from raymed.evaluation import to_patient_level
-from raymed.pipeline.events import result_of
 from raymed.pipeline.members import Member, Scheme, finish_member, member_identity, member_table
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import Prepared, prepare
@@ -30,6 +29,7 @@ from raymed.pipeline.tune.fold_scores import held_out_rows, log_loss_of
 from raymed.pipeline.units import fold_units
 from raymed.runs import RunFolder
 from raymed.search import Space, distributions_of, known_points, recipe_at, space_of, suggest
+from raymed.stories import result_of
 
 Losses = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "raymed"
 
 LAYERS = [
-    {"errors"},
+    {"errors", "stories"},
     {"files"},
     {"config"},
     {"data", "models", "optim", "losses"},

@@ -14,7 +14,7 @@ from raymed.cli.display import follow_until_stopped
 from raymed.config import Experiment
 from raymed.data.audit.pictures.findings import ABOUT_PICTURES, ODD
 from raymed.pipeline.checking import check_events, unacknowledged
-from raymed.pipeline.events import result_of
+from raymed.stories import result_of
 
 _COLOURS = {"serious": "red", "warning": "yellow", "note": "dim", "good": "green"}
 _SEVERITIES = ("serious", "warning", "note")

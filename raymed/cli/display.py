@@ -24,6 +24,7 @@ from raymed.pipeline.rates import FoundRate
 from raymed.pipeline.recording import take
 from raymed.pipeline.tally import Tally
 from raymed.runs import RunFolder
+from raymed.stories import result_of
 
 Result = TypeVar("Result")
 
@@ -107,13 +108,7 @@ class BuildDisplay:
 
     def follow(self, events: Generator[Event, None, Result]) -> Result:
         """Show every event; return what the story leaves."""
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            self.show(event)
+        return result_of(events, self.show)
 
     def show(self, event: Event) -> None:
         """Show one event."""

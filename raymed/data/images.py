@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from raymed.config import AS_FILES_SAY, Intensity
-from raymed.data.audit.pictures.appearance import Appearance, look_at
+from raymed.data.appearance.measuring import Appearance, look_at
 from raymed.data.pixels import Frame
 from raymed.data.pixels.in_turn import Reference, in_turn
 from raymed.data.pixels.pictures import on_black

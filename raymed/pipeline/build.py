@@ -10,7 +10,7 @@ from raymed.config import Experiment
 from raymed.errors import BuildError
 from raymed.files import read_json
 from raymed.pipeline.augmented import draw_augmented
-from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
 from raymed.pipeline.placement import place
@@ -22,6 +22,7 @@ from raymed.pipeline.stacking import join_oof, stack_and_score
 from raymed.pipeline.training import train_members
 from raymed.report import publish_report
 from raymed.runs import RunFolder, now
+from raymed.stories import result_of
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,10 @@
 """What a build says while it runs; the command line shows it, a program may ignore it."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from raymed.pipeline.board import Row
 from raymed.pipeline.tally import Tally
 from raymed.training import Progress
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -74,13 +70,3 @@ class Note:
 
 
 Event = Stage | Plan | Training | MemberFailed | Tally | TrialEnded | Note
-
-
-def result_of(events: Generator[Event, None, Result]) -> Result:
-    """Go through a story whose events nobody watches; returns what it leaves."""
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            result: Result = end.value
-            return result

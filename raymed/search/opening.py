@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.trial import BaseTrial
 
@@ -24,7 +25,8 @@ from raymed.search.study import SharedStudy
 IDENTITY = "identity"
 TOKEN = "token"
 """A study's attribute: a word that no other study has, by which other tools know it."""
-LOG_LOSS: Mapping[str, Literal["minimize", "maximize"]] = {"log_loss": "minimize"}
+Direction = Literal["minimize", "maximize"]
+LOG_LOSS: Mapping[str, Direction] = {"log_loss": "minimize"}
 
 
 def open_study(
@@ -35,7 +37,7 @@ def open_study(
     suggest: Callable[[BaseTrial], Any],
     *,
     folds: int,
-    objectives: Mapping[str, Literal["minimize", "maximize"]] = LOG_LOSS,
+    objectives: Mapping[str, Direction] = LOG_LOSS,
     budget: Budget | None = None,
     sampler: Sampler = "tpe",
     pruner: Pruner = "auto",
@@ -55,14 +57,7 @@ def open_study(
     place = str(folder) if is_journal(storage) else PLACE
     if is_journal(storage):
         _refuse_other_name(storage, name, place)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it prints what is no news here
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        directions=list(objectives.values()),
-        pruner=make_pruner(pruner, folds),
-        load_if_exists=True,
-    )
+    study = _stored(storage, name, list(objectives.values()), make_pruner(pruner, folds))
     with study_lock(storage, name, folder):
         token = _claim(study, identity, place)
     return SharedStudy(
@@ -78,6 +73,23 @@ def open_study(
         halving=halving,
         clock=clock,
         token=token,
+    )
+
+
+def _stored(
+    storage: BaseStorage,
+    name: str,
+    directions: list[Direction],
+    pruner: BasePruner,
+) -> optuna.Study:
+    """Give the study of a name, a new one where there is none."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it prints what is no news here
+    return optuna.create_study(
+        storage=storage,
+        study_name=name,
+        directions=directions,
+        pruner=pruner,
+        load_if_exists=True,
     )
 
 

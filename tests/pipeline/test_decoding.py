@@ -16,11 +16,12 @@ from raymed.data.decoded.streaming import Streamed, StreamedImages
 from raymed.data.holding import let_go
 from raymed.errors import DiskFullError, InputError
 from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails
-from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import plan_members
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.units import FeatureUnit, FoldUnit, feature_units, fold_units
 from raymed.runs import RunFolder
+from raymed.stories import result_of
 from tests.disks import read_only, tiny_disk
 
 Make = Callable[..., Experiment]

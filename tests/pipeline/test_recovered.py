@@ -14,9 +14,9 @@ from raymed.data.audit.recovered import recover_patients
 from raymed.data.phantom import STAGES, write_phantoms
 from raymed.errors import InputError
 from raymed.pipeline.checking import Checked, check
-from raymed.pipeline.events import result_of
 from raymed.pipeline.prepare import prepare
 from raymed.runs import RunFolder
+from raymed.stories import result_of
 
 PEOPLE, SLICES = 40, 6
 

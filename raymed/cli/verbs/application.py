@@ -1,11 +1,14 @@
-"""What the verbs share: the application, arguments that several of them take, a sign of life."""
+"""What the verbs share: the application, arguments that several take, reading, a sign of life."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.status import Status
+
+if TYPE_CHECKING:
+    from raymed.config import Experiment
 
 app = typer.Typer(
     help="Labelled medical images to a trustworthy stacked ensemble.",
@@ -29,3 +32,10 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option()]
 def loading(what: str = "loading torch and timm") -> Status:
     """Show that something is coming, on a terminal."""
     return Console(stderr=True).status(what)
+
+
+def experiment_of(config: Path, overrides: list[str] | None) -> "Experiment":
+    """Read a configuration and what changes it; nothing heavy is loaded for its faults."""
+    from raymed.config import read_experiment
+
+    return read_experiment(config, overrides or ())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from raymed.cli.verbs.application import Config, Overrides, RunOption, app, loading
+from raymed.cli.verbs.application import Config, Overrides, RunOption, app, experiment_of, loading
 
 
 @app.command(rich_help_panel="Begin")
@@ -53,9 +53,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="the audit for a program")] = False,
 ) -> None:
     """Audit the data: leaks, copies, hidden people. Exit code 1: a build would stop."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading():
         from raymed.cli.checking import show_check
     show_check(experiment, run, output, as_json=as_json)

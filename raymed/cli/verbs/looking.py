@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from raymed.cli.verbs.application import Config, Overrides, Run, app, loading
+from raymed.cli.verbs.application import Config, Overrides, Run, app, experiment_of, loading
 
 
 @app.command(rich_help_panel="Look")
@@ -46,9 +46,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,
 ) -> None:
     """Tell what each member's model costs: parameters, GMACs, speed and memory, measured here."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading("measuring every model"):
         from raymed.cli.costs import show_models
         from raymed.pipeline.models import model_rows

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from raymed.cli.verbs.application import Config, Overrides, RunOption, app, loading
+from raymed.cli.verbs.application import Config, Overrides, RunOption, app, experiment_of, loading
 
 
 @app.command(rich_help_panel="Train")
@@ -19,9 +19,7 @@ def build(
     ] = None,
 ) -> None:
     """Build the ensemble of a configuration; the same command again continues."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading():
         from raymed.cli.display import show_build
 
@@ -45,9 +43,7 @@ def tune(
     ] = None,
 ) -> None:
     """Search a recipe's settings on the folds; finished trials are members. Continues."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading():
         from raymed.cli.tuning import show_search
     show_search(experiment, run, warm_start)
@@ -63,9 +59,7 @@ def compare(
     ] = True,
 ) -> None:
     """Switch techniques on and off on the same folds and tell what each one gained."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading():
         from raymed.cli.comparison import show_comparison
     show_comparison(experiment, run, sharpness=sharpness)
@@ -83,9 +77,7 @@ def lr_find(
     run: RunOption = None,
 ) -> None:
     """Raise a member's learning rate until training breaks; suggest one, with its plot."""
-    from raymed.config import read_experiment
-
-    experiment = read_experiment(config, overrides or ())
+    experiment = experiment_of(config, overrides)
     with loading():
         from raymed.cli.display import show_rate
         from raymed.pipeline.rates import find_rate

@@ -36,27 +36,17 @@ def predict(
 ) -> None:
     """Predict new images with the stack of a run."""
     with loading():
-        from raymed.predict import NewImages, check_output, load_stack, write_predictions
-        from raymed.runs import RunFolder
-
-    check_output(output)
-    with loading("listing images"):
-        found = NewImages.find(
-            images,
-            patient_column=patient_column,
-            pattern=patient_pattern,
-            dicom=patient_dicom,
-            secret=RunFolder.existing(run).secret if patient_dicom else None,
-        )
-    predictor = load_stack(run, device)
-    with loading(f"predicting {len(found.images)} images"):
-        table = predictor.predict(found, tta=tta)
-    write_predictions(table, output)
-    count = int((table["level"] == "image").sum())  # frames of one file count singly
-    typer.echo(f"{output}: {count} images, {len(table) - count} patients")
-    if viewing := table.attrs.get("tta"):
-        averaged = f"means over {tta} views by {', '.join(viewing['members'])}"
-        typer.echo(f"{averaged}; {viewing['calibration']}", err=True)
+        from raymed.cli.predicting import show_predictions
+    show_predictions(
+        run,
+        images,
+        output,
+        patient_column=patient_column,
+        patient_pattern=patient_pattern,
+        patient_dicom=patient_dicom,
+        tta=tta,
+        device=device,
+    )
 
 
 @app.command(rich_help_panel="Use")

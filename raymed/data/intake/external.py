@@ -8,13 +8,14 @@ from raymed.data.intake.classes import named_labels, refuse_strangers
 from raymed.data.intake.manifest import Listing, Manifest, numbered, reading_samples
 from raymed.data.intake.patients import find_patients
 from raymed.data.intake.pseudonyms import key_names
-from raymed.data.intake.steps import Steps, finish
+from raymed.data.intake.steps import Steps
 from raymed.errors import InputError, some
+from raymed.stories import result_of
 
 
 def list_external(data: DataConfig) -> Listing:
     """List the samples as `listing_external` does, without telling how far it is."""
-    return finish(listing_external(data))
+    return result_of(listing_external(data))
 
 
 def listing_external(data: DataConfig) -> Steps[Listing]:

@@ -10,11 +10,12 @@ from raymed.config import DataConfig, Slices
 from raymed.data.intake.image_files import find_images
 from raymed.data.intake.keyed import column_of
 from raymed.data.intake.pseudonyms import Pseudonyms
-from raymed.data.intake.steps import EVERY, Step, Steps, finish
+from raymed.data.intake.steps import EVERY, Step, Steps
 from raymed.data.pixels import Container, join_reference, split_reference
 from raymed.data.pixels.contract import holds_files
 from raymed.data.pixels.in_turn import Reference, in_turn
 from raymed.errors import InputError, some
+from raymed.stories import result_of
 
 PREFIX = "dicom:"
 """Before the names of columns that come from DICOM headers."""
@@ -82,7 +83,7 @@ def list_files(references: list[str], slices: Slices) -> Steps[list[Looked]]:
 
 def references_of(images: list[str], slices: Slices) -> list[list[str]]:
     """Name all frames of each image."""
-    listed = finish(list_files(images, slices))
+    listed = result_of(list_files(images, slices))
     return [
         [join_reference(image, frame) for frame in found.frames]
         for image, found in zip(images, listed, strict=True)

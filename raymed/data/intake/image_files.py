@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from raymed.data.intake.steps import EVERY, Step, Steps, finish
+from raymed.data.intake.steps import EVERY, Step, Steps
 from raymed.data.pixels import DICOM, kind_of_file
 from raymed.errors import InputError
+from raymed.stories import result_of
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 VOLUME_SUFFIXES = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz")
@@ -17,7 +18,7 @@ _DIRECTORY = "dicomdir"  # lists the files beside it
 
 def find_images(folder: Path) -> list[Path]:
     """List the images below a folder as `listing_images` does, without telling how far it is."""
-    return finish(listing_images(folder))
+    return result_of(listing_images(folder))
 
 
 def listing_images(folder: Path, before: int = 0) -> Steps[list[Path]]:

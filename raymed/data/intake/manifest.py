@@ -19,11 +19,12 @@ from raymed.data.intake.keyed import values_of_samples
 from raymed.data.intake.objects import local_data
 from raymed.data.intake.patients import find_patients
 from raymed.data.intake.sources import reading_source
-from raymed.data.intake.steps import Steps, finish
+from raymed.data.intake.steps import Steps
 from raymed.data.intake.subgroups import PREFIX, Groups, carry_groups, group_samples
 from raymed.data.pixels.opening import MISSING
 from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
+from raymed.stories import result_of
 
 COLUMNS = ["sample_id", "image", "label", "patient", "site", "split", "checksum", "declared_fold"]
 
@@ -166,8 +167,8 @@ def list_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Listin
 
     What lies in an object store is fetched into the cache of the environment.
     """
-    data = finish(local_data(data, Cluster().cache_folder))
-    return finish(listing_samples(data, subgroups))
+    data = result_of(local_data(data, Cluster().cache_folder))
+    return result_of(listing_samples(data, subgroups))
 
 
 def listing_samples(data: DataConfig, subgroups: Iterable[Subgroup] = ()) -> Steps[Listing]:

@@ -9,8 +9,8 @@ import pandas as pd
 from raymed.config import DataConfig, Slices
 from raymed.data.intake.frames import PREFIX, UNREADABLE, list_files, pseudonyms_of
 from raymed.data.intake.keyed import values_of_samples
-from raymed.data.intake.steps import finish
 from raymed.errors import InputError, some
+from raymed.stories import result_of
 
 
 def find_patients(samples: pd.DataFrame, data: DataConfig) -> pd.Series:
@@ -69,7 +69,7 @@ def patients_in_headers(images: Sequence[str], attribute: str, secret: Path | No
     be read, which opening them tells, are of nobody else. Raises `InputError` for other files, and
     for headers that do not say it.
     """
-    looked = finish(list_files(list(images), Slices()))
+    looked = result_of(list_files(list(images), Slices()))
     names, place = pseudonyms_of(looked, secret), f"patients by dicom: {attribute}"
     strangers = [
         image

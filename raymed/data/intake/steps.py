@@ -27,13 +27,3 @@ class Remark:
 
 
 Steps = Generator[Step | Remark, None, Result]
-
-
-def finish(steps: Steps[Result]) -> Result:
-    """Go through steps that nobody watches; returns their result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from raymed.config import Slices
 from raymed.data.intake.frames import IDS, list_files
-from raymed.data.intake.steps import finish
 from raymed.data.pixels import DICOM, kind_of_file
 from raymed.data.proposal.contract import PatientsGuess
 from raymed.errors import InputError
+from raymed.stories import result_of
 
 
 def all_dicom(files: Sequence[Path]) -> bool:
@@ -19,7 +19,7 @@ def all_dicom(files: Sequence[Path]) -> bool:
 def headers_of(files: Sequence[Path]) -> Mapping[str, list[str]]:
     """Give what each file's header says, for each attribute that groups files; `""` for nothing."""
     names = [str(file) for file in files]
-    facts = [found.facts or {} for found in finish(list_files(names, Slices()))]
+    facts = [found.facts or {} for found in result_of(list_files(names, Slices()))]
     return {name: [each.get(name, "") for each in facts] for name in IDS}
 
 

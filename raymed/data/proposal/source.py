@@ -7,19 +7,20 @@ from raymed.config import Cluster, DataConfig, is_url
 from raymed.data.intake.objects import local_data
 from raymed.data.intake.sources import SourceKind, kind_of_source
 from raymed.data.intake.sources.shards import is_pattern
-from raymed.data.intake.steps import Steps, finish
+from raymed.data.intake.steps import Steps
 from raymed.data.proposal.contract import Proposal
 from raymed.data.proposal.folders import propose_folder
 from raymed.data.proposal.packed import image_column_of, propose_packed
 from raymed.data.proposal.tables import propose_table
 from raymed.errors import InputError, some
+from raymed.stories import result_of
 
 _COPY = "nothing reads {url} as it lies there: its copy in the cache is named, {local}"
 
 
 def propose(source: str | Path) -> Proposal:
     """Propose how to read a source, as `proposing` does, without telling how far it is."""
-    return finish(proposing(source, Cluster().cache_folder))
+    return result_of(proposing(source, Cluster().cache_folder))
 
 
 def proposing(source: str | Path, cache: Path) -> Steps[Proposal]:

@@ -14,7 +14,7 @@ from raymed.pipeline.compare.joined import Joined, join_repeat, joined_contender
 from raymed.pipeline.compare.left_out import site_accuracies
 from raymed.pipeline.compare.measured import SEEN_ROWS, measure
 from raymed.pipeline.compare.repeats import Repeat, first_failures, train_repeats
-from raymed.pipeline.events import Event, Stage, result_of
+from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import place
@@ -23,6 +23,7 @@ from raymed.pipeline.recording import recorded
 from raymed.pipeline.sharpness import SETTINGS
 from raymed.report import COMPARISON_FILES, write_comparison
 from raymed.runs import RunFolder, now
+from raymed.stories import result_of
 
 SCHEMA = 1
 

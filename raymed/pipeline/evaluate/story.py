@@ -17,7 +17,7 @@ from raymed.pipeline.decoding import ImageCache, open_images
 from raymed.pipeline.evaluate.predictions import member_contents, predict_external
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
-from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.listing import told
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
@@ -25,6 +25,7 @@ from raymed.predict import StackPredictor, load_stack
 from raymed.report import publish_report
 from raymed.report.external import SCHEMA
 from raymed.runs import LEFT_OUT_SITES, RunFolder, now
+from raymed.stories import result_of
 
 Device = Literal["auto", "cpu", "cuda"]
 

@@ -7,13 +7,13 @@ from optuna.trial import TrialState
 
 from raymed.config import Compare, Experiment, Recipe, Search, searched_recipe
 from raymed.errors import InputError
-from raymed.pipeline.events import result_of
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.tune.at_work import finished_folds, trial_member, trial_name
 from raymed.pipeline.tune.fold_scores import held_out_rows
 from raymed.pipeline.tune.opening import open_search
 from raymed.runs import RunFolder
 from raymed.search import OofRows, choose_diverse, space_of, suggest
+from raymed.stories import result_of
 
 
 def with_trials(experiment: Experiment, run: RunFolder, count: int) -> Experiment:

@@ -12,7 +12,7 @@ from raymed.config import Experiment, Recipe, Search, searched_recipe
 from raymed.errors import BuildError
 from raymed.evaluation import Selection
 from raymed.files import write_text
-from raymed.pipeline.events import Event, Note, Stage, result_of
+from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import Placement, place, refuse_endless
 from raymed.pipeline.prepare import Prepared, prepare
@@ -36,6 +36,7 @@ from raymed.search import (
     suggest,
     write_snapshot,
 )
+from raymed.stories import result_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from raymed.data import read_manifest
 from raymed.data.intake.manifest import list_samples
 from raymed.errors import InputError
 from raymed.pipeline.decoding import open_images
-from raymed.pipeline.events import Note, result_of
+from raymed.pipeline.events import Note
+from raymed.stories import result_of
 from tests.data.pixels.scans import write_dicom, write_nifti
 
 

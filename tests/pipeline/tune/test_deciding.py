@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from raymed.config import Experiment, Search
-from raymed.pipeline.events import Note, TrialEnded, result_of
+from raymed.pipeline.events import Note, TrialEnded
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.tune.deciding import Deciding
 from raymed.pipeline.tune.opening import open_search
@@ -17,6 +17,7 @@ from raymed.pipeline.tune.searching import told
 from raymed.pipeline.units import FoldUnit
 from raymed.runs import RunFolder
 from raymed.search import EpochCurve, epoch_curve, space_of
+from raymed.stories import result_of
 from raymed.training import Curve, Progress
 
 Make = Callable[..., Experiment]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from raymed.data.audit.pictures.appearance import Appearance
+from raymed.data.appearance.measuring import Appearance
 from raymed.data.audit.pictures.association import chance_of_table, cramers_v
 from raymed.data.audit.pictures.distributions import QUANTILES, distributions
 from raymed.data.audit.pictures.oddities import find_oddities

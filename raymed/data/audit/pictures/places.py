@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from raymed.data.audit.pictures.marks import Mark
+from raymed.data.appearance.marks import Mark
 
 _STEPS = 50  # places and sizes are told apart by a fiftieth of the side
 _PEOPLE, _SHARE = 5, 0.02

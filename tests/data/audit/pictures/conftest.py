@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from raymed.data.audit.pictures.appearance import look_at
+from raymed.data.appearance.measuring import look_at
 from raymed.data.audit.pictures.findings import picture_faults
 from raymed.data.audit.pictures.judging import appearances, judge_pictures
 from raymed.data.phantom import draw_phantoms

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from raymed.data.audit.pictures.appearance import MOST, look_at
-from raymed.data.audit.pictures.bars import bars_around
+from raymed.data.appearance.bars import bars_around
+from raymed.data.appearance.measuring import MOST, look_at
 from raymed.data.images import inspect_images
 from tests.data.audit.pictures.conftest import lettered, textured
 

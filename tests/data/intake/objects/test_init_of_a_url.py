@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from raymed.data.intake.steps import finish
 from raymed.data.proposal import Proposal, proposing
 from raymed.errors import InputError
-from raymed.pipeline.events import result_of
 from raymed.pipeline.proposing import Wishes, examine, settle, write_configuration
+from raymed.stories import result_of
 
 Upload = Callable[[Path, str], None]
 
 
 def proposed(url: str, cache: Path) -> Proposal:
-    return finish(proposing(url, cache))
+    return result_of(proposing(url, cache))
 
 
 def test_class_folders_in_a_bucket_are_named_by_their_url(

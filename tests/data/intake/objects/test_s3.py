@@ -19,20 +19,17 @@ from pyarrow import fs
 from raymed.config import DataConfig
 from raymed.data import read_manifest
 from raymed.data.intake.objects import fetching, local_data
-from raymed.data.intake.steps import Remark, Step, finish
+from raymed.data.intake.steps import Remark, Step
 from raymed.errors import DiskFullError, InputError
+from raymed.stories import result_of
 from tests.data.intake.test_webdataset import patients, png, write_tar
 
 
 def fetch(url: str, cache: Path, **settings: Any) -> tuple[DataConfig, list[Step | Remark]]:
     """Make a source local; returns its configuration and what was told meanwhile."""
     steps = local_data(DataConfig(source=url, patients="none", **settings), cache)
-    told = []
-    while True:
-        try:
-            told.append(next(steps))
-        except StopIteration as end:
-            return end.value, told
+    told: list[Step | Remark] = []
+    return result_of(steps, told.append), told
 
 
 def fetched(told: list[Step | Remark]) -> int:
@@ -156,9 +153,9 @@ def test_a_fetch_that_was_killed_goes_on_where_it_was(toy, upload, cache) -> Non
         "import sys; from pathlib import Path\n"
         "from raymed.config import DataConfig\n"
         "from raymed.data.intake.objects import local_data\n"
-        "from raymed.data.intake.steps import finish\n"
+        "from raymed.stories import result_of\n"
         "data = DataConfig(source='s3://ward/set', patients='none')\n"
-        "finish(local_data(data, Path(sys.argv[1])))\n"
+        "result_of(local_data(data, Path(sys.argv[1])))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(cache)])
     while len(list(cache.rglob("*.png"))) < 20:
@@ -273,5 +270,5 @@ def test_two_processes_do_not_fetch_at_once(scans, upload, cache) -> None:
     told = next(second)
     assert isinstance(told, Step)
     assert told.name.startswith("waiting for another process")
-    finish(first)
-    finish(second)
+    result_of(first)
+    result_of(second)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from raymed.data.audit.pictures.bars import bars_around
-from raymed.data.audit.pictures.marks import Mark, find_marks
+from raymed.data.appearance.bars import bars_around
+from raymed.data.appearance.marks import Mark, find_marks
 
 MOST = 256
 """Larger pictures are reduced by a whole factor, each pixel a mean, until no side is longer."""

@@ -1,0 +1,1 @@
+"""What one picture looks like, measured when it is opened; the audit judges it later."""
