@@ -58,16 +58,16 @@ def below(store: Any, location: Location, root: str) -> Steps[tuple[Stored, ...]
     from pyarrow import fs
 
     def walk(folder: str) -> list[Any]:
-        return list(store.get_file_info(fs.FileSelector(folder, recursive=True)))
+        below = fs.FileSelector(folder, allow_not_found=True, recursive=True)
+        return list(store.get_file_info(below))
 
     said = f"listing {location.url}"
     yield Step(said)
-    try:
-        top = store.get_file_info(fs.FileSelector(root))
-    except FileNotFoundError:
-        return ()
-    found = [info for info in top if info.type == fs.FileType.File]
-    folders = [info.path for info in top if info.type == fs.FileType.Directory]
+    found, folders = [], [root]
+    if location.scheme != "gs":  # where pyarrow lists no folder that is only in names
+        top = store.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        found = [info for info in top if info.type == fs.FileType.File]
+        folders = [info.path for info in top if info.type == fs.FileType.Directory]
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         for inside in pool.map(walk, folders):
@@ -75,6 +75,9 @@ def below(store: Any, location: Location, root: str) -> Steps[tuple[Stored, ...]
             yield Step(said, len(found))
     finally:
         pool.shutdown(cancel_futures=True)
+    bucket = root.split("/")[0]
+    if not found and store.get_file_info(bucket).type == fs.FileType.NotFound:
+        raise location.no_bucket()
     stored = [Stored(info.path[len(root) + 1 :], info.size, info.mtime_ns) for info in found]
     return tuple(sorted(_safe(stored, location), key=lambda each: each.name))
 

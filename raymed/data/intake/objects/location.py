@@ -65,14 +65,18 @@ class Location:
         except (OSError, ValueError, TypeError) as error:  # ArrowInvalid is a ValueError
             raise self.refusal(error) from None
 
+    def no_bucket(self) -> InputError:
+        """Say that there is no such bucket."""
+        bucket = self.path.split("/")[0]
+        remedy = "see its name" + ", AWS_ENDPOINT_URL and AWS_REGION" * (self.scheme == "s3")
+        return InputError(self.url, f"there is no bucket {bucket!r}", remedy)
+
     def refusal(self, error: Exception) -> InputError:
         """Say what an error of the store means."""
         told = " ".join(str(error).split())
         detail = f"({told[:_DETAIL]})"
         if "NO_SUCH_BUCKET" in told or ("Bucket" in told and "not found" in told):
-            bucket = self.path.split("/")[0]
-            remedy = "see its name" + ", AWS_ENDPOINT_URL and AWS_REGION" * (self.scheme == "s3")
-            return InputError(self.url, f"there is no bucket {bucket!r}", remedy)
+            return self.no_bucket()
         if any(word in told.upper() for word in _DENIED):
             return InputError(self.url, f"access is denied {detail}", _REMEDIES[self.scheme])
         if is_unreachable(error):
