@@ -79,7 +79,7 @@ def run(simulated: Simulated, pruner: str, folds: int) -> Outcome:
     study = optuna.create_study(
         pruner=MedianOfMeans()
         if kind == "median"
-        else make_pruner("wilcoxon" if kind == "wilcoxon" else "none", folds)
+        else make_pruner("wilcoxon" if kind == "wilcoxon" else "none")
     )
     pooled = simulated.losses.mean(axis=1)
     complete: list[int] = []

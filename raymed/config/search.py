@@ -79,7 +79,7 @@ class Search(Strict):
     )
     pruner: Literal["auto", "wilcoxon", "median", "paired", "none"] = Field(
         "auto",
-        description="who stops a trial between folds; auto: wilcoxon from 5 folds, or median",
+        description="who stops a trial between folds; auto: paired, by patient",
     )
     halving: Annotated[
         Halving | None,
@@ -105,6 +105,13 @@ class Search(Strict):
         "raymed[mlflow]",
     )
     members: int = Field(5, ge=1, description="how many trials `build --from-study` stacks at most")
+
+    @property
+    def stopped_by(self) -> Literal["wilcoxon", "median", "paired", "none"]:
+        """Who stops trials: what `auto` means, and nobody where there are two objectives."""
+        if self.objectives == "score_and_cost":
+            return "none"
+        return "paired" if self.pruner == "auto" else self.pruner
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

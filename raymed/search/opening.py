@@ -40,7 +40,7 @@ def open_study(
     objectives: Mapping[str, Direction] = LOG_LOSS,
     budget: Budget | None = None,
     sampler: Sampler = "tpe",
-    pruner: Pruner = "auto",
+    pruner: Pruner = "none",
     halving: Halving | None = None,
     plain: bool = False,
     clock: Callable[[], float] = time.time,
@@ -57,7 +57,7 @@ def open_study(
     place = str(folder) if is_journal(storage) else PLACE
     if is_journal(storage):
         _refuse_other_name(storage, name, place)
-    study = _stored(storage, name, list(objectives.values()), make_pruner(pruner, folds))
+    study = _stored(storage, name, list(objectives.values()), make_pruner(pruner))
     with study_lock(storage, name, folder):
         token = _claim(study, identity, place)
     return SharedStudy(

@@ -10,11 +10,9 @@ from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-Pruner = Literal["auto", "wilcoxon", "median", "patients", "none"]
+Pruner = Literal["wilcoxon", "median", "paired", "none"]
 WILCOXON_P = 0.2
 """Of 0.1, 0.2 and 0.3 the one that saved a quarter of the folds and lost no best trial."""
-FOLDS_FOR_WILCOXON = 5
-"""With fewer folds before the last one no p is below `WILCOXON_P` early enough to save any."""
 
 
 def fold_order(seed: int, number: int, folds: int) -> list[int]:
@@ -48,13 +46,11 @@ class MedianOfMeans(BasePruner):
         return excess > 0 if study.direction == StudyDirection.MINIMIZE else excess < 0
 
 
-def make_pruner(kind: Pruner, folds: int) -> BasePruner:
-    """Make the pruner of folds; `auto` fits the number of folds.
+def make_pruner(kind: Pruner) -> BasePruner:
+    """Make the pruner of folds.
 
-    `patients` is no pruner of Optuna's: it needs predictions, see `worse_by_patient`.
+    `paired` is no pruner of Optuna's: it needs predictions, see `worse_by_patient`.
     """
-    if kind == "auto":
-        kind = "wilcoxon" if folds >= FOLDS_FOR_WILCOXON else "median" if folds > 2 else "none"
     if kind == "median":
         return MedianOfMeans()
     if kind == "wilcoxon":

@@ -52,6 +52,19 @@ def test_a_study_is_kept_in_a_journal_or_a_database(url) -> None:
     assert Search(storage=url).storage == url
 
 
+@pytest.mark.parametrize(
+    ("content", "who"),
+    [
+        ({}, "paired"),
+        ({"pruner": "median"}, "median"),
+        ({"pruner": "none"}, "none"),
+        ({"objectives": "score_and_cost"}, "none"),
+    ],
+)
+def test_trials_are_stopped_by_patient_unless_there_are_two_objectives(content, who: str) -> None:
+    assert Search.model_validate(content).stopped_by == who
+
+
 def test_a_budget_of_hours_alone_will_do() -> None:
     assert Search(trials=None, hours=2).hours == 2
 

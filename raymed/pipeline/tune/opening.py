@@ -67,7 +67,7 @@ def open_search(
         objectives=objectives,
         budget=Budget(search.trials, search.hours, search.gpu_hours),
         sampler=search.sampler,
-        pruner="patients" if search.pruner == "paired" else search.pruner,
+        pruner=search.stopped_by,
         halving=None if asked is None else Halving(asked.first, asked.factor),
         plain=not space.conditional and all(isinstance(leaf, Range) for leaf in space.leaves),
     )

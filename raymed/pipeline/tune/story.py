@@ -129,7 +129,9 @@ def _decider(
     search = experiment.search or Search()
     processes = experiment.recipes[searched_recipe(search, experiment.recipes)].workers
     gpus = placement.gpus / placement.workers * processes
-    scoring = Scoring(experiment, folder, prepared, study, gpus, paired=search.pruner == "paired")
+    scoring = Scoring(
+        experiment, folder, prepared, study, gpus, paired=search.stopped_by == "paired"
+    )
     return Deciding(
         experiment,
         folder,
