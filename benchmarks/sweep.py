@@ -162,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, three trials")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--folder", type=Path, help="keep what is trained here")
     wish = parser.parse_args()
     seeds, trials = (1, 3) if wish.quick else (wish.seeds, wish.trials)
