@@ -170,8 +170,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = wish.folder or Path(scratch)
         os.environ["RAYMED_CACHE"] = str(folder.resolve() / "cache")
-        for seed in range(seeds):
-            for name in SETS:
+        for name in SETS:
+            for seed in range(seeds):
                 found[name].append(run_round(name, seed, trials, folder / f"{name}-{seed}"))
                 done = {key: rounds for key, rounds in found.items() if rounds}
                 print(table(done), flush=True)
