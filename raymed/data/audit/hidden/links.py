@@ -1,6 +1,5 @@
 """Candidate links between samples, and how near strangers come to a sample."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from raymed.data.audit.hidden.neighbours import Indices, Searcher, distance_of
 _UPRIGHT, _TURNED = 12, 3
 _QUERIES, _KEPT = 500, 2048  # more than the largest group that can be proposed
 _ROWS = 100
-_ASKED_AT_ONCE = 8192  # all ways to lay very many pictures would be gigabytes
 
 
 @dataclass(frozen=True)
@@ -57,22 +55,14 @@ class Pairs:
 def nearest_pairs(vectors: Vectors) -> Pairs:
     """Pair every sample with its nearest neighbours, as they stand and mirrored or turned."""
     searcher = Searcher(vectors)
-    found = [
-        found
-        for start in range(0, len(vectors), _ASKED_AT_ONCE)
-        for found in _around(searcher, np.arange(start, len(vectors))[:_ASKED_AT_ONCE])
-    ]
-    first, second, distance = (np.concatenate(part) for part in zip(*found, strict=True))
+    found = [searcher.nearest(vectors, _UPRIGHT)]
+    found += [searcher.nearest(way, _TURNED) for way in turned(vectors)]
+    distance = np.concatenate([near.ravel() for near, _ in found])
+    second = np.concatenate([who.ravel() for _, who in found])
+    rows = np.arange(len(vectors))
+    first = np.concatenate([np.repeat(rows, who.shape[1]) for _, who in found])
     real = second >= 0
     return without_repeats(first[real], second[real], distance[real], len(vectors))
-
-
-def _around(searcher: Searcher, rows: Indices) -> Iterator[tuple[Indices, Indices, Evidence]]:
-    """Find what lies near some samples, laid in each way: they, the others, how far apart."""
-    own = searcher.vectors[rows]
-    for wanted, way in ((_UPRIGHT, own), *((_TURNED, way) for way in turned(own))):
-        distance, who = searcher.nearest(way, wanted, rows)
-        yield np.repeat(rows, who.shape[1]), who.ravel(), distance.ravel()
 
 
 def without_repeats(first: Indices, second: Indices, distance: Evidence, samples: int) -> Pairs:

@@ -51,7 +51,7 @@ def _candidates(
             mirrored = [waves[asked], frequencies(thumbnails[asked][:, :, ::-1])]
         for way, queries in enumerate(mirrored):
             wanted = count if way == 0 else max(1, count - 2) if way > 1 else count - 1
-            near = searcher.nearest(queries, wanted, asked)[1]
+            near = searcher.nearest(queries, wanted, own=asked)[1]
             rows = np.repeat(asked, near.shape[1])
             found.append(np.stack([rows, near.ravel(), np.full(near.size, way)], axis=1))
     every = np.unique(np.concatenate(found), axis=0)

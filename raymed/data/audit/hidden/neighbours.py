@@ -46,15 +46,17 @@ class Searcher:
         self._index.add(vectors)
 
     def nearest(
-        self, queries: Vectors, count: int, own: Indices
+        self, queries: Vectors, count: int, own: Indices | None = None
     ) -> tuple[npt.NDArray[np.float64], Indices]:
         """Give distances and indices [queries, count] of the nearest, -1 where fewer are found.
 
-        A query is a sample laid in some way: number `own` [queries]. It is never its own neighbour.
+        A query is a sample laid in some way: number `own` [queries], by default its row; it is
+        never its own neighbour.
         """
+        itself = np.arange(len(queries)) if own is None else own
         wanted = min(count + 1, len(self.vectors))
         _, found = self._index.search(queries, wanted)
-        left_out = found == own[:, None]
+        left_out = found == itself[:, None]
         left_out[~left_out.any(1), -1] = True
         found = found[~left_out].reshape(len(queries), wanted - 1).astype(np.int64)
         distance = np.empty(found.shape)
