@@ -1,6 +1,6 @@
 """Is a sweep worth its hours: the recipe as it stands, random search, stock Ray Tune, and ours.
 
-    uv run python benchmarks/sweep.py            # two sets, three sweeps of each kind: half an hour
+    uv run python benchmarks/sweep.py            # two sets, three seeds: an hour and a half
     uv run python benchmarks/sweep.py --quick    # five minutes; its figures mean nothing
 
 PneumoniaMNIST (400 training X-rays, its own test split of 624) at 32 px, and three slices of each
@@ -31,10 +31,11 @@ from sweep_table import CORES, Round, table
 
 from raymed.config import Experiment, parse_experiment
 from raymed.files import read_json, write_json
-from raymed.pipeline.events import Training
+from raymed.pipeline.events import Event, Training
 from raymed.pipeline.tune import Tuned, tune_events
 from raymed.search import fold_values
 from raymed.search.budget import FOLD
+from raymed.stories import result_of
 
 TABLE = Path(__file__).with_suffix(".md")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -145,16 +146,14 @@ def fold_seconds(trial: FrozenTrial) -> float:
 def search_ours(experiment: Experiment, run: Path) -> tuple[Tuned, float, float]:
     """Run `raymed tune`; what it found, and the seconds before and after its first fold began."""
     began = time.monotonic()
-    first = None
-    events = tune_events(experiment, run)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            assert first is not None
-            return end.value, first - began, time.monotonic() - first
-        if first is None and isinstance(event, Training):
-            first = time.monotonic()
+    heard: list[float] = []
+
+    def hear(said: Event) -> None:
+        if isinstance(said, Training):
+            heard.append(time.monotonic())
+
+    tuned = result_of(tune_events(experiment, run), hear)
+    return tuned, heard[0] - began, time.monotonic() - heard[0]
 
 
 def main() -> None:
