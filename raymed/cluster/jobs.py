@@ -25,7 +25,11 @@ _QUIET_SECONDS = 20.0
 """After such a silence in a log, the head is asked whether the job, and it itself, still lives."""
 _LOST_SECONDS = 300.0
 _POLL_SECONDS = 1.0
-_TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging")
+_TALKATIVE = (
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)
 
 
 class _Client(JobSubmissionClient):  # type: ignore[misc]  # Ray has no types

@@ -14,7 +14,12 @@ from raymed.cluster import jobs as client
 from raymed.cluster.jobs import Jobs
 from raymed.errors import EngineError, InputError
 
-pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray says so to aiohttp
+pytestmark = [  # both in Ray's client: what it tells aiohttp, and a line that it does not close
+    pytest.mark.filterwarnings("ignore:ssl=None is deprecated"),
+    pytest.mark.filterwarnings(
+        "ignore:.*Connection.__del__:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 class Server:
