@@ -142,7 +142,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_what_to_do() -> None:
         assert process.stdout.readline() == "one\n"
         process.send_signal(signal.SIGINT)
         told, _ = process.communicate(timeout=300)
+        assert f"raymed stop a --address {head.address}" in told
 
     assert process.returncode == 130
     assert "the job goes on" in told
-    assert f"raymed stop a --address {head.address}" in told

@@ -65,6 +65,7 @@ def head() -> Iterator[Head]:
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     ours = {"PYTHONPATH": str(Path(raymed.__file__).parents[1])}
