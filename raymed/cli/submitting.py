@@ -142,7 +142,7 @@ def _end(job: Job) -> str:
 
 
 def _began(job: Job) -> str:
-    return "" if job.start is None else f"{datetime.fromtimestamp(job.start):%Y-%m-%d %H:%M}"
+    return "" if job.start is None else f"{datetime.fromtimestamp(job.start):%m-%d %H:%M}"
 
 
 def _took(job: Job) -> str:

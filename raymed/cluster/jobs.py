@@ -38,13 +38,6 @@ class _Client(JobSubmissionClient):  # type: ignore[misc]  # Ray has no types
     def _do_request(self, *arguments: Any, **options: Any) -> Any:
         try:
             return super()._do_request(*arguments, timeout=_ANSWER_SECONDS, **options)
-        except AuthenticationError as error:
-            said = str(error).strip().splitlines()[0]
-            raise InputError(
-                self._address,
-                f"does not take this client's token ({said})",
-                "give the cluster's: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token",
-            ) from None
         except OSError as error:  # of requests too
             raise InputError(
                 self._address,
@@ -152,6 +145,13 @@ class Jobs:
     def _asking(self, job_id: str = "") -> Iterator[None]:
         try:
             yield
+        except AuthenticationError as error:
+            said = str(error).strip().splitlines()[0].split(". ")[0]
+            raise InputError(
+                self.address,
+                f"wants a token that this client does not have ({said})",
+                "give the cluster's: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token",
+            ) from None
         except (RuntimeError, ValueError, KeyError) as error:
             if "does not exist" in str(error) and job_id:
                 raise InputError(

@@ -191,5 +191,16 @@ def test_a_wrong_token_is_refused_and_not_told(head: Head) -> None:
     said = head.call("jobs", RAY_AUTH_TOKEN="f" * 64)
 
     assert said.returncode == 2, said
-    assert "does not take this client's token" in said.stderr
+    assert "wants a token that this client does not have" in said.stderr
     assert "f" * 64 not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_without_a_token_nobody_is_let_in(head: Head, tmp_path: Path, mode: str) -> None:
+    bare = {key: value for key, value in head.environment.items() if key != "RAY_AUTH_TOKEN"}
+
+    said = Head(head.address, bare).call("jobs", RAY_AUTH_MODE=mode, HOME=str(tmp_path))
+
+    assert said.returncode == 2, said
+    assert "wants a token that this client does not have" in said.stderr
+    assert "Traceback" not in said.stderr
