@@ -33,8 +33,8 @@ class Submission:
     @property
     def command(self) -> str:
         """The shell command, for a working directory that is the package."""
-        words = ("-m", "raymed.cli", self.verb, f"{self.experiment}.yaml", JOINED)
-        words += ("--run", str(self.run), *self.options)
+        what = ("-m", "raymed.cli", self.verb, f"{self.experiment}.yaml", JOINED)
+        words = (*what, "--run", str(self.run), *self.options)
         return f"{self.python} {shlex.join(words)}"
 
     @property
