@@ -32,10 +32,10 @@ cluster = Cluster(initialize_head=True, head_node_args=head)
 for name in "bc":
     cluster.add_node(env_vars={"NODE": name}, **own)
 ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-print(cluster.address, flush=True)
+print("told", cluster.address, flush=True)
 for _ in sys.stdin:
     alive = sum(node["Alive"] for node in ray.nodes())
-    print(alive, ray.available_resources().get("CPU"), flush=True)
+    print("told", alive, ray.available_resources().get("CPU"), flush=True)
 ray.shutdown()
 cluster.shutdown()
 '''
@@ -72,8 +72,9 @@ class Nodes:
     address: str = ""
 
     def hear(self) -> str:
+        """Give what is told next; Ray prints too, of a node that died."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        return next(line[5:].strip() for line in self.process.stdout if line.startswith("told "))
 
     def state(self) -> str:
         """How many nodes live and how many cores are free."""
