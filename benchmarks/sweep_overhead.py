@@ -23,7 +23,7 @@ from optuna.trial import BaseTrial
 
 import raymed
 from raymed.cluster import Failed, Finished, TrialUnits, sweep
-from raymed.cluster.session import embedded_ray
+from raymed.cluster.embedded import embedded_ray
 from raymed.search import Budget, Identity, SharedStudy, Trial, open_storage, open_study
 from raymed.training import Progress
 

@@ -18,7 +18,8 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 from scipy.special import softmax
 
-from raymed.cluster.session import embedded_ray, environment
+from raymed.cluster.embedded import embedded_ray
+from raymed.cluster.session import environment
 from raymed.config import Experiment, Recipe, Search
 from raymed.evaluation import to_patient_level
 from raymed.pipeline.members import Member, Scheme, finish_member, member_identity, member_table

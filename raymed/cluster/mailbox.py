@@ -4,6 +4,7 @@ import pickle
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raymed.training import Progress
 
@@ -24,7 +25,11 @@ class Mailbox:
 
 
 def _start_process() -> Any:
-    """Start the process. It sees only bytes, and this class by value: it never loads torch."""
+    """Start the process, on the driver's node: no other one takes it along when it dies.
+
+    It sees only bytes, and this class by value: it never loads torch.
+    """
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
     class Words:
         def __init__(self) -> None:
@@ -37,4 +42,4 @@ def _start_process() -> Any:
             taken, self._left = self._left, []
             return taken
 
-    return ray.remote(Words).options(num_cpus=0).remote()
+    return ray.remote(Words).options(num_cpus=0, scheduling_strategy=here).remote()

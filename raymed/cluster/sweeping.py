@@ -15,6 +15,7 @@ import ray.tune
 from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.session import environment
+from raymed.cluster.spreading import Patience
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
 from raymed.cluster.sweep_trials import Trials
 from raymed.cluster.sweep_worker import Work, work_on
@@ -83,13 +84,16 @@ class _Run(Generic[AnyUnit]):
         self._gpus, self._processes, self._scratch = gpus, processes, str(scratch)
         self._as_work = partial(Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch)
         self._mailbox, self._groups = Mailbox(), Freeing()
+        self._patience = Patience(gpus)
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
         self._groups.now_and_then()
         at_work = self.trials.at_work()
+        self._patience.now_and_then(unit.workers for unit in at_work.values())
         for name, progress in self._mailbox.take():
             if name in at_work:
+                self._patience.begun()
                 yield Reported(at_work[name], progress)
         try:
             yield self.trials.said.get(timeout=_LISTEN_SECONDS)

@@ -1,5 +1,6 @@
 """The Ray Train engine: each unit of work is a `TorchTrainer` run of its own."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,13 +15,17 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.spreading import Patience
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
 
 NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
 _LISTEN_SECONDS = 0.2
+_ROOM_LIMIT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 _TRIES = 2
+_ROOM_SECONDS = "600"
+"""How long a run may wait for its processes, three times over: others may use the nodes too."""
 _DIED = "its worker process died, twice"
 
 
@@ -59,6 +64,7 @@ def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> F
 
     Train tries again when a process dies, but not while its run is starting: that is done here.
     """
+    os.environ[_ROOM_LIMIT] = _ROOM_SECONDS
     for _ in range(_TRIES):
         try:
             end: Fault | Returned = _trainer(name, unit, mailbox, gpus, scratch).fit().return_value
@@ -114,7 +120,11 @@ class TrainRuns(Generic[AnyUnit]):
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
         self._count, self._scratch, self._gpus = count, str(scratch), gpus
         self._mailbox, self._groups = Mailbox(), Freeing()
-        self._fit = ray.remote(fit).options(num_cpus=NEAR_ZERO, max_retries=0)
+        self._patience = Patience(gpus)
+        # a unit whose node died goes on elsewhere, under its name, from its last checkpoint
+        self._fit = ray.remote(fit).options(
+            num_cpus=NEAR_ZERO, max_retries=_TRIES - 1, scheduling_strategy="SPREAD"
+        )
         self._units: dict[str, AnyUnit] = {}
         self._tasks: dict[Any, str] = {}
 
@@ -138,9 +148,11 @@ class TrainRuns(Generic[AnyUnit]):
     def listen(self) -> Iterator[Said[AnyUnit]]:
         """Give what the runs said, their reports before their end."""
         self._groups.now_and_then()
+        self._patience.now_and_then(unit.workers for unit in self._units.values())
         done, _ = ray.wait(list(self._tasks), timeout=_LISTEN_SECONDS)
         for name, progress in self._mailbox.take():
             if name in self._units:
+                self._patience.begun()
                 yield Reported(self._units[name], progress)
         for task in done:
             unit = self._units.pop(self._tasks.pop(task))

@@ -1,10 +1,12 @@
 """What a sweep works on, and who decides about it."""
 
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol
+from typing import TYPE_CHECKING, Generic, Literal, Protocol
 
 from raymed.cluster.units import AnyUnit, Failed, Finished
-from raymed.training import Progress
+
+if TYPE_CHECKING:
+    from raymed.training import Progress
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Decider(Protocol[AnyUnit]):
         """Take in how a unit of a trial ended; whether the trial goes on to its next unit."""
         ...
 
-    def heard_epoch(self, number: int, unit: AnyUnit, progress: Progress) -> bool:
+    def heard_epoch(self, number: int, unit: AnyUnit, progress: "Progress") -> bool:
         """Take in the end of a unit's epoch, its `curve`; whether the unit and its trial go on.
 
         Called only in a sweep `by_epoch`; the unit waits for the answer. An epoch may be told

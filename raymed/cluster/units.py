@@ -4,11 +4,13 @@ import traceback
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from raymed.errors import DiskFullError, RaymedError
 from raymed.files import lacks_space
-from raymed.training import Progress
+
+if TYPE_CHECKING:
+    from raymed.training import Progress
 
 
 class Unit(Protocol):
@@ -19,7 +21,7 @@ class Unit(Protocol):
         """How many processes share it; only Ray Train takes more than one."""
         ...
 
-    def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, Any]:
+    def work(self, checkpoint: Path | None = None) -> Generator["Progress", None, Any]:
         """Do it, from the folder of a checkpoint where there is one."""
         ...
 
@@ -32,7 +34,7 @@ class Reported(Generic[AnyUnit]):
     """A unit said how far it is."""
 
     unit: AnyUnit
-    progress: Progress
+    progress: "Progress"
 
 
 @dataclass(frozen=True)

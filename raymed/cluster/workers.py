@@ -1,17 +1,19 @@
-"""The embedded engine: units of work in reused Ray workers."""
+"""The engine of reused Ray workers: processes that take one unit after another."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import ObjectLostError, RayActorError, RayError
 
+from raymed.cluster.spreading import Patience
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.training import Progress
 
 _TRIES = 2
-"""A unit whose worker died is tried once more; a unit that raised is not."""
+"""A unit whose worker died, or its node, is tried once more; a unit that raised is not."""
 
 
 class _Worker:
@@ -21,6 +23,9 @@ class _Worker:
         import torch
 
         torch.set_num_threads(1)
+
+    def begin(self) -> None:
+        """Return at once, when this process has started."""
 
     def run(self, unit: Unit) -> Iterator[Progress | Fault | Returned]:
         import torch
@@ -35,74 +40,112 @@ class _Worker:
 
 
 @dataclass(frozen=True)
-class _Running(Generic[AnyUnit]):
+class _Given(Generic[AnyUnit]):
     unit: AnyUnit
-    worker: Any
-    tries: int
+    tries: int = 1
 
 
 class Workers(Generic[AnyUnit]):
-    """Processes of the running Ray that work on one unit after another."""
+    """Processes of the running Ray that work on one unit after another.
+
+    Units wait here for workers that have started: one that finds no room any more, as its node
+    died or others took it, holds no unit up.
+    """
 
     def __init__(self, count: int, gpus: float = 0) -> None:
-        """Start `count` workers with one core and `gpus` each."""
-        self._gpus = gpus
-        self._create = ray.remote(_Worker).options(num_cpus=1, num_gpus=gpus).remote
-        self._idle = [self._create() for _ in range(count)]
-        self._streams: dict[Any, _Running[AnyUnit]] = {}
+        """Start `count` workers with one core and `gpus` each, spread over the nodes."""
+        self._gpus, self._patience = gpus, Patience(gpus)
+        spread = {"num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        self._create = ray.remote(_Worker).options(**spread).remote
+        self._waiting: deque[_Given[AnyUnit]] = deque()
+        self._starting: dict[Any, Any] = {}
+        self._idle: list[Any] = []
+        self._streams: dict[Any, tuple[_Given[AnyUnit], Any]] = {}
+        for _ in range(count):
+            self._start_worker()
 
     @property
     def room(self) -> int:
-        """How many workers are idle."""
-        return len(self._idle)
+        """How many workers are idle or soon will be."""
+        return len(self._idle) + len(self._starting) - len(self._waiting)
 
     @property
     def running(self) -> int:
-        """How many workers are not."""
-        return len(self._streams)
+        """How many units are worked on or wait for their worker."""
+        return len(self._streams) + len(self._waiting)
 
     def start(self, unit: AnyUnit) -> None:
         """Give a unit to an idle worker."""
-        self._start(unit, tries=1)
+        self._waiting.append(_Given(unit))
+        self._give()
 
     def listen(self) -> Iterator[Said[AnyUnit]]:
         """Give what the workers said; waits a second at most."""
-        for stream in self._ready():
-            running = self._streams[stream]
-            try:
-                said = ray.get(next(stream))
-            except RayActorError as error:
-                del self._streams[stream]
-                self._idle.append(self._create())
-                if running.tries < _TRIES:
-                    self._start(running.unit, running.tries + 1)
-                else:
-                    yield Failed(running.unit, "its worker process died, twice", str(error))
-            except RayError as error:
-                yield self._end(stream, Fault(f"{type(error).__name__}: {error}", str(error)))
+        self._patience.now_and_then([1] * bool(self._waiting))
+        for said in self._ready():
+            if said in self._starting:
+                yield from self._started(said)
             else:
-                if isinstance(said, Progress):
-                    yield Reported(running.unit, said)
-                else:
-                    yield self._end(stream, said)
+                yield from self._heard(said)
+        self._give()
 
-    def _start(self, unit: AnyUnit, tries: int) -> None:
-        worker = self._idle.pop()
-        stream = worker.run.options(num_returns="streaming").remote(unit)
-        self._streams[stream] = _Running(unit, worker, tries)
+    def _start_worker(self) -> None:
+        worker = self._create()
+        self._starting[worker.begin.remote()] = worker
+
+    def _give(self) -> None:
+        while self._idle and self._waiting:
+            given, worker = self._waiting.popleft(), self._idle.pop()
+            stream = worker.run.options(num_returns="streaming").remote(given.unit)
+            self._streams[stream] = given, worker
 
     def _ready(self) -> list[Any]:
-        """Wait until a stream has something to say; all that do."""
-        streams = list(self._streams)
-        ready, _ = ray.wait(streams, num_returns=1, timeout=1.0, fetch_local=False)
-        more, _ = ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
+        """Wait until a worker has started or has something to say; all that have."""
+        asked = [*self._starting, *self._streams]
+        ready, _ = ray.wait(asked, num_returns=1, timeout=1.0, fetch_local=False)
+        more, _ = ray.wait(asked, num_returns=len(asked), timeout=0, fetch_local=False)
         return list(more or ready)
 
-    def _end(self, stream: Any, end: Fault | Returned) -> Said[AnyUnit]:
-        running = self._streams.pop(stream)
-        if isinstance(end, Fault) and self._gpus:  # CUDA may be of no more use in that process
-            ray.kill(running.worker)
-            self._idle.append(self._create())
+    def _started(self, beginning: Any) -> Iterator[Said[AnyUnit]]:
+        worker = self._starting.pop(beginning)
+        try:
+            ray.get(beginning)
+        except RayError as error:
+            self._start_worker()
+            if self._waiting:
+                yield from self._again(self._waiting.popleft(), error)
         else:
-            self._idle.append(running.worker)
-        return ended(running.unit, end)
+            self._idle.append(worker)
+            self._patience.begun()
+
+    def _heard(self, stream: Any) -> Iterator[Said[AnyUnit]]:
+        given, worker = self._streams[stream]
+        try:
+            said = ray.get(next(stream))
+        except (RayActorError, ObjectLostError) as error:
+            del self._streams[stream]
+            ray.kill(worker)  # it may only be out of reach
+            self._start_worker()
+            yield from self._again(given, error)
+        except RayError as error:
+            yield self._end(stream, Fault(f"{type(error).__name__}: {error}", str(error)))
+        else:
+            if isinstance(said, Progress):
+                yield Reported(given.unit, said)
+            else:
+                yield self._end(stream, said)
+
+    def _again(self, given: _Given[AnyUnit], error: RayError) -> Iterator[Said[AnyUnit]]:
+        if given.tries < _TRIES:
+            self._waiting.appendleft(_Given(given.unit, given.tries + 1))
+        else:
+            yield Failed(given.unit, "its worker process died, twice", str(error))
+
+    def _end(self, stream: Any, end: Fault | Returned) -> Said[AnyUnit]:
+        given, worker = self._streams.pop(stream)
+        if isinstance(end, Fault) and self._gpus:  # CUDA may be of no more use in that process
+            ray.kill(worker)
+            self._start_worker()
+        else:
+            self._idle.append(worker)
+        return ended(given.unit, end)

@@ -1,6 +1,7 @@
 """The configuration: one YAML file, one frozen `Experiment`."""
 
 from raymed.config.augmentation import Augmentation
+from raymed.config.cluster import Cluster
 from raymed.config.compare import Compare, Technique, Transformer
 from raymed.config.data import (
     AS_FILES_SAY,
@@ -12,7 +13,7 @@ from raymed.config.data import (
     Slices,
     TestShare,
 )
-from raymed.config.experiment import Cluster, Ensemble, Evaluate, Experiment
+from raymed.config.experiment import Ensemble, Evaluate, Experiment
 from raymed.config.hybrid import HYBRID, Hybrid
 from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase, progressive_phases

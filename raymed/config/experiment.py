@@ -1,17 +1,16 @@
 """One YAML file is one `Experiment`."""
 
-import os
 from collections.abc import Collection
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from raymed.config.cluster import Cluster
 from raymed.config.compare import Compare, Transformer
 from raymed.config.data import DataConfig
 from raymed.config.recipe import Recipe
 from raymed.config.search import Search, check_search, searched_recipe
-from raymed.config.strict import RelativePath, Strict
+from raymed.config.strict import Strict
 from raymed.config.subgroups import ColumnOrSubgroup
 from raymed.errors import did_you_mean
 
@@ -105,42 +104,6 @@ class Evaluate(Strict):
         if twice:
             raise ValueError(f"subgroups: the column {min(twice)!r} stands twice")
         return self
-
-
-class Cluster(Strict):
-    """Where units of work run. Nothing here changes a result."""
-
-    workers: Annotated[
-        int | None,
-        BeforeValidator(
-            lambda value: None if value == "auto" else value,
-            json_schema_input_type=Literal["auto"] | int | None,
-        ),
-    ] = Field(None, ge=1, description="auto: one for each core, or each GPU")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: Literal["auto", "workers", "train"] = Field(
-        "auto",
-        description="workers: reused processes of one machine; train: a Ray Train run a unit; "
-        "auto: workers without a GPU, else train",
-    )
-    cache: RelativePath | None = Field(
-        None,
-        description="decoded images, features and fetched sources; default: $RAYMED_CACHE or "
-        "~/.cache/raymed",
-    )
-    streaming: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="decode images anew for each batch, to the same bits but slower; auto: where "
-        "the cache's disk has too little room to keep them decoded",
-    )
-    checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
-
-    @property
-    def cache_folder(self) -> Path:
-        """The folder of decoded images, features and fetched sources, shared between runs."""
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        default = os.environ.get("RAYMED_CACHE") or Path(home) / "raymed"
-        return self.cache if self.cache is not None else Path(default)
 
 
 class Experiment(Strict):

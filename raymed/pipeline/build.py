@@ -13,7 +13,7 @@ from raymed.pipeline.augmented import draw_augmented
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.gallery import draw_gallery
 from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
-from raymed.pipeline.placement import place
+from raymed.pipeline.placement import placed
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.sharpness import measure_members
@@ -57,7 +57,7 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     """Go through the stages of a build, in a folder that is held."""
     started, clock = now(), time.monotonic()
     folder.refuse_other(experiment)
-    placement = place(experiment)
+    placement = yield from placed(experiment, folder)
     yield from check_recipes(experiment)
     prepared = yield from prepare(experiment, folder)
     grouped = Scheme(folder, prepared, plan_members(experiment, folder, prepared))
@@ -80,8 +80,8 @@ def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None,
     )
     if left_out is not None:
         yield from score_left_out_sites(experiment, grouped, left_out, complete, all_failed)
-    yield from measure_members(experiment, complete, prepared, placement.device)
-    yield from draw_gallery(experiment, folder, complete, prepared, placement.device)
+    yield from measure_members(experiment, complete, prepared, placement.own_device)
+    yield from draw_gallery(experiment, folder, complete, prepared, placement.own_device)
     yield from draw_augmented(experiment, folder, complete, prepared)
     yield Stage("writing the report")
     published = publish_report(folder)

@@ -21,6 +21,7 @@ from raymed.data.intake.manifest import Listing
 from raymed.errors import DiskFullError, InputError
 from raymed.files import lacks_space, told_size
 from raymed.pipeline.events import Event, Note, Stage
+from raymed.training import Progress
 
 _LEFT_FREE = 0.05
 """Share of the cache's disk that decoded images never take: runs and others write there too."""
@@ -84,10 +85,10 @@ class ImageCache:
         hold(entry.folder)
         return entry.state() == "whole"
 
-    def source(self, manifest: Manifest, size: int, file: Path) -> Source:
+    def source(self, manifest: Manifest, size: int, file: Path) -> "Sent":
         """Tell another process where images come from; `file` is where the manifest is written."""
         if self.holds(manifest, size):
-            return image_file(self.folder, manifest, size)
+            return Kept(image_file(self.folder, manifest, size), Streamed(file, size), self)
         return Streamed(file, size)
 
     def open(self, manifest: Manifest, size: int) -> Images:
@@ -95,6 +96,39 @@ class ImageCache:
         if self.holds(manifest, size):
             return open_array(image_file(self.folder, manifest, size))
         return StreamedImages.of(manifest, size)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Images that are decoded in the driver's cache, as they travel to a process of any node."""
+
+    file: Path
+    listed: Streamed
+    cache: ImageCache
+
+    def here(self) -> Generator[Progress, None, Source]:
+        """Give what is to be opened on this node: its own cache's, once it is whole.
+
+        What lacks is decoded here, by one process of the node; streamed where there is no room.
+        """
+        entry = Entry(self.file.parent)
+        hold(entry.folder)
+        if entry.state() == "whole":
+            return self.file
+        manifest = Manifest.read(self.listed.manifest)
+        for event in decode(self.cache, manifest, self.listed.size):
+            if isinstance(event, Stage) and event.total:
+                yield Progress(event.done, event.total)
+        return self.file if self.cache.holds(manifest, self.listed.size) else self.listed
+
+
+Sent = Kept | Streamed
+"""Where images come from, as a unit of work carries it."""
+
+
+def opened_here(sent: Sent) -> Generator[Progress, None, Source]:
+    """Give what is to be opened on this node (see `Kept.here`)."""
+    return (yield from sent.here()) if isinstance(sent, Kept) else sent
 
 
 def decode(

@@ -1,27 +1,72 @@
-"""Where a build's units run: device, engine, how many processes at once."""
+"""Where a build's units run: which Ray, device, engine, how many processes at once."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal
 
 import torch
 
-from raymed.config import Cluster, Experiment, Search
+from raymed.cluster.attached import attached_ray
+from raymed.cluster.embedded import embedded_ray
+from raymed.cluster.preflight import check_nodes
+from raymed.cluster.spreading import Node, told_nodes
+from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.errors import InputError
+from raymed.pipeline.events import Event, Note, Stage
+from raymed.pipeline.scores import library_versions
+from raymed.runs import RunFolder
+
+Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What a build runs on. `gpus` is what all its processes share."""
+    """What a build runs on: `device` is the units', `own_device` the driver's.
 
-    device: Literal["cpu", "cuda"]
+    `gpus` is what all processes share; `address` that of a running Ray, None for an embedded one.
+    """
+
+    device: Device
     engine: Literal["workers", "train"]
     workers: int
-    gpus: int
+    gpus: float
+    own_device: Device
+    address: str | None = None
+
+    @property
+    def told(self) -> str:
+        """Where, for the reader."""
+        return self.device if self.address is None else f"{self.device} of the Ray cluster"
+
+    def session(self, run: RunFolder) -> AbstractContextManager[Path]:
+        """Start an embedded Ray or join the running one; gives a folder for its scratch."""
+        if self.address is None:
+            return embedded_ray(self.workers, int(self.gpus), run.log_folder)
+        return attached_ray(self.address, run.scratch_folder, run.log_folder)
+
+
+def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Placement]:
+    """Place units on this machine; with `cluster.address` on the nodes there, which are checked.
+
+    Raises `InputError` for what can never be met, or a node that does not serve.
+    """
+    address = experiment.cluster.address
+    if address is None:
+        return place(experiment)
+    yield Stage(f"checking the nodes of the Ray at {address}")
+    with _needed(experiment) as needed:
+        nodes = check_nodes(address, run.scratch_folder, run.log_folder, needed, library_versions())
+    placement = replace(place_on(experiment, nodes), address=address)
+    yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
+    return placement
 
 
 def place(experiment: Experiment) -> Placement:
-    """Choose what the configuration leaves open; refuse at once what can never be met.
+    """Choose on this machine what the configuration leaves open; refuse what can never be met.
 
     `engine: auto` is reused workers where there is no GPU and every unit is one process, else
     Ray Train.
@@ -33,9 +78,63 @@ def place(experiment: Experiment) -> Placement:
     workers = wish.workers or gpus or len(os.sched_getaffinity(0))
     for name, recipe in experiment.recipes.items():
         _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
+    device: Device = "cuda" if gpus else "cpu"
+    return Placement(device, _engine(experiment, gpus), workers, min(workers, gpus), device)
+
+
+def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
+    """Choose the same on the nodes of a running Ray: never more at once than they have room for."""
+    wish, told = experiment.cluster, told_nodes(nodes)
+    gpus = 0 if wish.device == "cpu" else sum(int(node.gpus) for node in nodes)
+    if wish.device == "cuda" and not gpus:
+        raise InputError("cluster.device", f"cuda is not available on {told}", "set it to auto")
+    share = gpus / max(gpus, wish.workers or 0) if gpus else 0.0
+    room = [node.holds(share) for node in nodes]
+    if not sum(room):
+        fault = f"no node has room for a process of one core{' and a GPU' * bool(gpus)}: {told}"
+        raise InputError("cluster.address", fault, "add nodes")
+    workers = min(wish.workers or sum(room), sum(room))
+    for name, recipe in experiment.recipes.items():
+        place = f"recipes.{name}.workers"
+        if recipe.workers > max(room):
+            fault = f"{recipe.workers} processes a unit, no node has room for more than {max(room)}"
+            raise InputError(place, f"{fault} ({told})", "lower it, or add a larger node")
+        _refuse_unmet(wish, name, recipe.workers, workers, 0)
+    own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
+    device: Device = "cuda" if gpus else "cpu"
+    return Placement(device, _engine(experiment, gpus), workers, share * workers, own)
+
+
+def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
+    wish = experiment.cluster.engine
     reused = not gpus and all(each.workers == 1 for each in experiment.recipes.values())
-    engine = wish.engine if wish.engine != "auto" else "workers" if reused else "train"
-    return Placement("cuda" if gpus else "cpu", engine, workers, min(workers, gpus))
+    return wish if wish != "auto" else "workers" if reused else "train"
+
+
+@contextmanager
+def _needed(experiment: Experiment) -> Iterator[dict[str, Path]]:
+    """Name what units read beside the run folder, by its key in the configuration.
+
+    What is fetched lies in the cache: a file there shows who else reaches it.
+    """
+    data, cache = experiment.data, experiment.cluster.cache_folder
+    wanted = {
+        f"recipes.{name}.pretrained.file": recipe.pretrained.file
+        for name, recipe in experiment.recipes.items()
+    }
+    with ExitStack() as stack:
+        if is_url(data.source):
+            cache.mkdir(parents=True, exist_ok=True)
+            shown = stack.enter_context(NamedTemporaryFile(dir=cache, prefix=".shared-"))
+            wanted["cluster.cache, which data.source is fetched into"] = Path(shown.name)
+        else:
+            wanted |= {"data.source": Path(data.source), "data.root": data.root}
+        yield {key: _existing(path) for key, path in wanted.items() if path is not None}
+
+
+def _existing(path: Path) -> Path:
+    """Give the path, or the folder above that is there, as of a pattern of names."""
+    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def refuse_endless(search: Search, placement: Placement) -> None:

@@ -86,7 +86,7 @@ def stack_and_score(
         "curves": curve_facts(analysis, complete),
         "subgroups": subgroup_facts(analysis.scorer, chosen.probabilities, on_test),
         "inference": measure_inference(
-            run.inference_file, complete, joined, prepared, machine["device"]
+            run.inference_file, complete, joined, prepared, machine["own_device"]
         ),
     }
     write_json(run.metrics_file, {"about": about, **metrics, **beyond})

@@ -4,7 +4,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from raymed.cluster import Engine, Failed, Finished, run_units, start_engine
-from raymed.cluster.session import embedded_ray
 from raymed.config import Experiment
 from raymed.pipeline.events import Event, MemberFailed, Note, Plan, Stage, Training
 from raymed.pipeline.members import Scheme
@@ -31,9 +30,9 @@ def train_members(
         return failed
     what = "workers" if placement.engine == "workers" else "processes of Ray Train"
     count = min(workers, sum(unit.workers for unit in units))
-    yield Note(f"starting {count} {what} on {placement.device}")
+    yield Note(f"starting {count} {what} on {placement.told}")
     folders = {each.name: each.folder for scheme in schemes for each in scheme.members}
-    with embedded_ray(workers, gpus, run.log_folder) as scratch:
+    with placement.session(run) as scratch:
         engine = start_engine(placement.engine, count, gpus / workers, scratch)
         yield from _work(folders, units, engine, failed)
     return failed

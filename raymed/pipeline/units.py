@@ -12,11 +12,10 @@ import torch
 
 from raymed.config import Experiment, Recipe
 from raymed.data import Folds, Manifest
-from raymed.data.decoded.streaming import Source
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
-from raymed.pipeline.decoding import ImageCache
+from raymed.pipeline.decoding import ImageCache, Sent, opened_here
 from raymed.pipeline.members import Member, Scheme, is_complete
 from raymed.pipeline.memory import PeakMemory
 from raymed.pipeline.prepare import Prepared
@@ -30,7 +29,7 @@ class FeatureUnit:
 
     member: str
     recipe: Recipe
-    images: Source
+    images: Sent
     target: Path
     device: str
     seed: int
@@ -43,7 +42,8 @@ class FeatureUnit:
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
-        yield from compute_features(self.recipe, self.images, self.target, self.device, self.seed)
+        images = yield from opened_here(self.images)
+        yield from compute_features(self.recipe, images, self.target, self.device, self.seed)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class FoldUnit:
     run: Path
     member_id: str
     fold: int
-    images: Source
+    images: Sent
     features: Path | None
     device: str
     seed: int
@@ -84,6 +84,7 @@ class FoldUnit:
 
         Goes on from `checkpoint`, or from an earlier attempt that came further.
         """
+        images = yield from opened_here(self.images)
         folder, ranks = RunFolder(self.run).member(self.member_id), Ranks.here()
         earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
         attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
@@ -91,7 +92,7 @@ class FoldUnit:
             self.member_id,
             attempt,
             tuple(earlier),
-            self.images,
+            images,
             self.features,
             self.device,
             self.seed,
@@ -99,10 +100,8 @@ class FoldUnit:
             ranks=ranks,
         )
         started, memory = time.monotonic(), PeakMemory.begin(self.device)
-        if self.features is not None:  # there already, unless the cache was cleaned meanwhile
-            yield from compute_features(
-                self.recipe, self.images, self.features, self.device, self.seed
-            )
+        if self.features is not None:  # there already, but in the cache of another node
+            yield from compute_features(self.recipe, images, self.features, self.device, self.seed)
         moved = yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
@@ -167,7 +166,7 @@ def fold_units(
     return units
 
 
-def _source(experiment: Experiment, run: RunFolder, prepared: Prepared, recipe: Recipe) -> Source:
+def _source(experiment: Experiment, run: RunFolder, prepared: Prepared, recipe: Recipe) -> Sent:
     cache = ImageCache.of(experiment.cluster)
     return cache.source(prepared.manifest, recipe.size, run.manifest_file)
 

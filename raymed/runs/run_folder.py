@@ -167,6 +167,11 @@ class RunFolder:
         """What Ray and the workers said."""
         return self.path / "log"
 
+    @property
+    def scratch_folder(self) -> Path:
+        """What a running Ray keeps here while a build uses it; gone when that ends."""
+        return self.path / "scratch"
+
     def member(self, member_id: str) -> MemberFolder:
         """Give the folder of one member."""
         return MemberFolder(self.path / "members" / member_id, member_id)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from raymed.cluster.session import _SETTINGS, embedded_ray
+from raymed.cluster.embedded import embedded_ray
+from raymed.cluster.session import SETTINGS
 from raymed.errors import InputError, TrainingError
 from raymed.training import Progress
 
@@ -51,11 +52,11 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     import ray  # before the settings, as in a program that uses Ray itself
 
     folder = tmp_path_factory.mktemp("log")
-    environment = {name: os.environ.get(name) for name in _SETTINGS}
+    environment = {name: os.environ.get(name) for name in SETTINGS}
     with embedded_ray(2, 1, folder):
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         yield folder
-    assert {name: os.environ.get(name) for name in _SETTINGS} == environment
+    assert {name: os.environ.get(name) for name in SETTINGS} == environment
     assert not ray.is_initialized()
     assert not (Path(tempfile.gettempdir()) / f"raymed-{os.getpid()}").exists()
     assert list(folder.glob("raylet*"))
@@ -154,7 +155,7 @@ def test_a_process_that_is_connected_already_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_is_ended_and_removed_and_a_living_ones_kept() -> None:
-    from raymed.cluster.session import _remove_leftovers
+    from raymed.cluster.embedded import _remove_leftovers
 
     dead = Path(tempfile.gettempdir()) / "raymed-999999999"
     living = Path(tempfile.gettempdir()) / f"raymed-{os.getppid()}"

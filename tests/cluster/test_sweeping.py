@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from raymed.cluster import Failed, Finished, Reported, TrialUnits, sweep
-from raymed.cluster.session import embedded_ray
+from raymed.cluster.embedded import embedded_ray
 from raymed.training import Curve, Progress
 
 FOLDS = 3

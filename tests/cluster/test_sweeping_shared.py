@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from raymed.cluster import Failed, Finished, Reported, TrialUnits, sweep
-from raymed.cluster.session import embedded_ray
+from raymed.cluster.embedded import embedded_ray
 from raymed.training import Progress, Ranks
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from raymed.data.decoded import building
 from raymed.data.decoded.streaming import Streamed, StreamedImages
 from raymed.data.holding import let_go
 from raymed.errors import DiskFullError, InputError
-from raymed.pipeline.decoding import ImageCache, decode, decode_thumbnails
+from raymed.pipeline.decoding import ImageCache, Kept, decode, decode_thumbnails
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import plan_members
 from raymed.pipeline.prepare import prepare
@@ -50,9 +51,34 @@ def test_images_are_decoded_into_the_cache_with_progress(manifest, tmp_path: Pat
     events = list(decode(cache, manifest, 32))
     assert events[-1] == Stage("decoding images at 32 px", 40, 40)
     assert list(decode(cache, manifest, 32)) == []
-    source = cache.source(manifest, 32, tmp_path / "manifest.parquet")
-    assert source == image_file(tmp_path, manifest, 32)
     assert isinstance(cache.open(manifest, 32), np.memmap)
+
+
+def test_what_the_cache_of_a_node_lacks_is_decoded_there_to_the_same_bits(
+    manifest, tmp_path: Path
+) -> None:
+    cache, listed = ImageCache(tmp_path / "cache"), tmp_path / "manifest.parquet"
+    manifest.write(listed)
+    list(decode(cache, manifest, 32))
+    sent: Any = pickle.loads(pickle.dumps(cache.source(manifest, 32, listed)))
+    assert result_of(sent.here()) == image_file(cache.folder, manifest, 32)
+    driver = np.array(open_array(sent.file))
+    let_go()
+    shutil.rmtree(cache.folder)  # as on another node
+
+    told = list(sent.here())
+
+    assert (told[-1].step, told[-1].steps) == (40, 40)
+    np.testing.assert_array_equal(open_array(sent.file), driver)
+    assert list(sent.here()) == []
+
+
+def test_a_node_whose_cache_has_no_room_streams(manifest, small: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "manifest.parquet"
+    manifest.write(listed)
+    lacking = Kept(image_file(small, manifest, 32), Streamed(listed, 32), ImageCache(small))
+
+    assert result_of(lacking.here()) == Streamed(listed, 32)
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 
+from raymed.cluster.spreading import Node
 from raymed.errors import InputError
-from raymed.pipeline.placement import place
+from raymed.pipeline.placement import place, place_on
 
 
 def test_one_machine_without_a_gpu_reuses_workers(make: Any, monkeypatch: Any) -> None:
@@ -63,3 +64,42 @@ def test_what_two_gpus_cannot_meet_is_refused_with_what_is_short(
 
     with pytest.raises(InputError, match=words):
         place(make(f"recipes.cnn.workers={processes}", f"cluster.workers={workers}"))
+
+
+CPUS = (Node("10.0.0.1", 1, 0), Node("10.0.0.2", 4, 0), Node("10.0.0.3", 2, 0))
+GPUS = (Node("10.0.0.1", 2, 0), Node("10.0.0.2", 8, 4), Node("10.0.0.3", 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "found"),
+    [
+        (CPUS, "auto", ("cpu", "workers", 7, 0)),
+        (CPUS, 3, ("cpu", "workers", 3, 0)),
+        (CPUS, 9, ("cpu", "workers", 7, 0)),  # more would wait for ever
+        (GPUS, "auto", ("cuda", "train", 5, 5)),  # the third node's second GPU has no core
+        (GPUS, 2, ("cuda", "train", 2, 2)),
+        (GPUS, 12, ("cuda", "train", 9, 4.5)),  # two on each GPU, and again one core there
+    ],
+)
+def test_a_running_ray_is_filled_as_far_as_its_nodes_have_room(
+    make: Any, nodes: tuple[Node, ...], workers: int | str, found: tuple[object, ...]
+) -> None:
+    placement = place_on(make(f"cluster.workers={workers}"), nodes)
+
+    assert (placement.device, placement.engine, placement.workers, placement.gpus) == found
+
+
+@pytest.mark.parametrize(
+    ("overrides", "nodes", "words"),
+    [
+        (["cluster.device=cuda"], CPUS, "cuda is not available on 10.0.0.1"),
+        (["recipes.cnn.workers=5"], CPUS, "recipes.cnn.workers: 5 .* no node has .* more than 4"),
+        (["recipes.cnn.workers=3"], CPUS, "3 processes a unit, cluster.workers is 2"),
+        ([], (Node("10.0.0.1", 0, 0),), "no node has room for a process of one core"),
+    ],
+)
+def test_what_no_node_can_meet_is_refused(
+    make: Any, overrides: list[str], nodes: tuple[Node, ...], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        place_on(make(*overrides), nodes)

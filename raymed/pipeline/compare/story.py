@@ -17,7 +17,7 @@ from raymed.pipeline.compare.repeats import Repeat, first_failures, train_repeat
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import check_recipe
-from raymed.pipeline.placement import place
+from raymed.pipeline.placement import placed
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.sharpness import SETTINGS
@@ -89,7 +89,7 @@ def _stages(
     recipes = {**(experiment.recipes if joins else {}), **variants.recipes}
     varied = experiment.compare.model_copy(update={"recipe": experiment.compared_recipe})
     wide = experiment.model_copy(update={"recipes": recipes, "compare": varied})
-    placement = place(wide)
+    placement = yield from placed(wide, folder)
     events = prepare(experiment, folder, keep=True)
     prepared = yield from recorded(events, folder, experiment.name)
     repeats = yield from train_repeats(wide, folder, prepared, placement)
@@ -99,7 +99,7 @@ def _stages(
     if not variants.choices and not joins:
         causes = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise BuildError(f"nothing is left to compare ({causes}); logs: {folder.log_folder}")
-    subject = _Subject(variants, repeats, joins, sharpness, placement.device)
+    subject = _Subject(variants, repeats, joins, sharpness, placement.own_device)
     return Compared(folder, (yield from _compared(subject)), failed)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from raymed.cluster import Reported, sweep
-from raymed.cluster.session import count_nodes, embedded_ray
+from raymed.cluster.session import count_nodes
 from raymed.pipeline.events import Event, Note, Stage, Training
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.tune.deciding import Deciding
@@ -23,11 +23,11 @@ def searched(
         return
     yield Stage("searching", ended, study.budget.trials)
     what = "workers" if processes == 1 else f"processes of Ray Train, {processes} a trial,"
-    yield Note(f"starting {placement.workers} {what} on {placement.device}")
+    yield Note(f"starting {placement.workers} {what} on {placement.told}")
     share = placement.gpus / placement.workers
     beat = time.monotonic()
     try:
-        with embedded_ray(placement.workers, placement.gpus, run.log_folder) as scratch:
+        with placement.session(run) as scratch:
             refuse_for_nodes(storage, count_nodes())
             by_epoch = study.halving is not None
             for said in sweep(

@@ -14,7 +14,7 @@ from raymed.evaluation import Selection
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import check_recipe
-from raymed.pipeline.placement import Placement, place, refuse_endless
+from raymed.pipeline.placement import Placement, placed, refuse_endless
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.tune.at_work import trial_name
@@ -91,7 +91,8 @@ def _stages(
     name = searched_recipe(search, experiment.recipes)
     recipe = experiment.recipes[name]
     narrow = experiment.model_copy(update={"recipes": {name: recipe}})
-    placement, space = place(narrow), space_of(search, recipe)
+    space = space_of(search, recipe)
+    placement = yield from placed(narrow, folder)
     refuse_endless(search, placement)
     if search.storage is not None:
         yield Stage("reaching the study's database")

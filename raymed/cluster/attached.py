@@ -1,0 +1,114 @@
+"""A Ray that runs already: this process joins it, uses its nodes, and leaves it as it was."""
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from raymed.cluster.session import connected
+from raymed.errors import InputError
+from raymed.files import write_json
+
+PLACE = "cluster.address"
+_CONNECT_SECONDS, _ANSWER_SECONDS = 5, 25
+_ANSWERS = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+_START_RAY = "start it with `ray start --head`, or leave cluster.address out"
+
+
+@contextmanager
+def attached_ray(address: str, scratch: Path, log_folder: Path) -> Iterator[Path]:
+    """Join the Ray at an address (`auto` or `HOST:PORT`) and leave it again; gives `scratch`.
+
+    `scratch` must be a path that every node reaches; it is made, and removed with what lies in it.
+    Ray's logs stay on its nodes: `log_folder` gets a `cluster.json` that says where. Raises
+    `InputError` where no Ray answers in half a minute or this machine is none of its nodes, and in
+    a process that is connected already.
+    """
+    remove = partial(shutil.rmtree, scratch, ignore_errors=True)
+    with connected(partial(_join, address), remove):
+        remove()
+        scratch.mkdir(parents=True)
+        _note_logs(log_folder)
+        yield scratch
+
+
+def _join(address: str) -> None:
+    import ray
+
+    address = _known_address(address)
+    _refuse_silent(address)
+    try:
+        ray.init(
+            address=address,
+            namespace=f"raymed-{uuid.uuid4().hex[:8]}",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:
+        why = str(error).strip().splitlines()[0]
+        raise InputError(
+            PLACE,
+            f"the Ray at {address} cannot be joined from this machine ({type(error).__name__}: "
+            f"{why})",
+            "run raymed on one of its nodes, in its environment, as `ray job submit` does",
+        ) from error
+
+
+def _known_address(address: str) -> str:
+    """Find what `auto` means: RAY_ADDRESS, or what `ray start` has begun on this machine.
+
+    Another program's embedded Ray is not meant.
+    """
+    if address != "auto":
+        return address
+    from ray._private.services import find_bootstrap_address
+
+    found = os.environ.get("RAY_ADDRESS") or find_bootstrap_address(None)
+    if found is None:
+        fault = "is auto, but RAY_ADDRESS is not set and `ray start` has begun no Ray here"
+        raise InputError(PLACE, fault, _START_RAY)
+    if "://" in found:
+        fault = f"is auto, and RAY_ADDRESS is {found}, a client's address"
+        raise InputError(PLACE, fault, "set it to HOST:PORT of the head")
+    return str(found)
+
+
+def _refuse_silent(address: str) -> None:
+    """Raise `InputError` unless a Ray answers: Ray itself would try for minutes, and say so.
+
+    A port that is open may belong to anything: a process of its own asks, which can be ended.
+    """
+    parts = urlsplit(f"//{address}")
+    try:
+        socket.create_connection((parts.hostname, parts.port), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise InputError(PLACE, f"nothing answers at {address} ({error})", _START_RAY) from None
+    ask = [sys.executable, "-c", _ANSWERS, address]
+    try:
+        said = subprocess.run(ask, capture_output=True, timeout=_ANSWER_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        fault = f"what listens at {address} did not answer as Ray's head in {_ANSWER_SECONDS} s"
+        raise InputError(PLACE, fault, "give the head's GCS port, 6379 by default") from None
+    if said.returncode:
+        why = said.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        fault = f"the Ray at {address} refuses this process ({''.join(why)})"
+        raise InputError(PLACE, fault, "see that both have the same Ray and the same token")
+
+
+def _note_logs(log_folder: Path) -> None:
+    """Write down which job of which Ray this is: its number stands in the names of logs."""
+    import ray
+
+    context = ray.get_runtime_context()
+    session = ray._private.worker.global_worker.node.get_session_dir_path()
+    nodes = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+    facts = {"address": context.gcs_address, "job": context.get_job_id()}
+    write_json(log_folder / "cluster.json", {**facts, "logs": f"{session}/logs", "nodes": nodes})

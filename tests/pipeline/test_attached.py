@@ -1,0 +1,192 @@
+"""raymed on a Ray that runs already: three nodes on this machine, joined, used and left."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from raymed.config import Experiment
+from raymed.pipeline.build import Built, build
+
+RAYMED = str(Path(sys.executable).with_name("raymed"))
+ENVIRONMENT = {"RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode: only subprocesses
+pytestmark = pytest.mark.slow
+
+HOLDER = '''
+"""Hold a Ray of three nodes with one core each; tell its address, then its state when asked."""
+import sys
+import ray
+from ray.cluster_utils import Cluster
+
+own = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
+head = {**own, "env_vars": {"NODE": "a"}, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=head)
+for name in "bc":
+    cluster.add_node(env_vars={"NODE": name}, **own)
+ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+print("told", cluster.address, flush=True)
+for _ in sys.stdin:
+    alive = sum(node["Alive"] for node in ray.nodes())
+    print("told", alive, ray.available_resources().get("CPU"), flush=True)
+ray.shutdown()
+cluster.shutdown()
+'''
+
+WITNESS = '''
+"""Loaded by every process of a node: notes who predicts, and kills node c amid a fold when told."""
+import json, os, pathlib, signal, sys
+
+def watch(event, arguments):
+    if event != "os.rename" or "NODE" not in os.environ:
+        return
+    target, seen = pathlib.Path(os.fspath(arguments[1])), pathlib.Path(os.environ["SEEN"])
+    if target.name == "predictions.parquet":
+        (seen / f"predicted-{target.parent.name}-{os.environ['NODE']}").touch()
+    if target.name == "state.json" and os.environ["NODE"] == "c" and (seen / "kill").exists():
+        done = {str(path): path.stat().st_mtime_ns
+                for path in target.parents[2].parent.glob("*/fold-*/DONE.json")}
+        if done:
+            (seen / "done.json").write_text(json.dumps(done))
+            (seen / "kill").unlink()
+            os.kill(os.getppid(), signal.SIGKILL)  # the raylet: the node is gone
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+'''
+
+
+@dataclass
+class Nodes:
+    """A running Ray, and the folder where its nodes leave word."""
+
+    process: subprocess.Popen[str]
+    seen: Path
+    address: str = ""
+
+    def hear(self) -> str:
+        """Give what is told next; Ray prints too, of a node that died."""
+        assert self.process.stdout is not None
+        return next(line[5:].strip() for line in self.process.stdout if line.startswith("told "))
+
+    def state(self) -> str:
+        """How many nodes live and how many cores are free."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("how are you\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def predictors(self) -> set[str]:
+        return {path.name[-1] for path in self.seen.glob("predicted-*")}
+
+
+@contextmanager
+def three_nodes(seen: Path) -> Iterator[Nodes]:
+    (seen / "sitecustomize.py").write_text(WITNESS)
+    paths = os.pathsep.join([str(seen), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths, "SEEN": str(seen)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    nodes = Nodes(process, seen)
+    try:
+        nodes.address = nodes.hear()
+        yield nodes
+    finally:
+        process.communicate(timeout=120)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Three nodes that live as long as this module's tests."""
+    with three_nodes(tmp_path_factory.mktemp("seen")) as running:
+        yield running
+
+
+def raymed(*words: object) -> subprocess.CompletedProcess[str]:
+    """Call the command line as on a node of that Ray."""
+    command = [RAYMED, *map(str, words)]
+    environment = {**os.environ, **ENVIRONMENT}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+
+
+def test_three_nodes_give_the_bits_of_one_machine_and_run_on_afterwards(
+    built: Built, config_file: Path, nodes: Nodes, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    there = [f"cluster.address={nodes.address}", "cluster.workers=auto"]
+
+    said = raymed("build", config_file, *there, "--run", run)
+
+    assert said.returncode == 0, said.stderr
+    assert (run / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()
+    assert len(nodes.predictors()) > 1
+    assert not (run / "scratch").exists()
+    assert json.loads((run / "log" / "cluster.json").read_text())["address"] == nodes.address
+    for _ in range(20):  # Ray ends the workers of a driver that left a moment later
+        if (state := nodes.state()) == "3 3.0":
+            break
+        time.sleep(1)
+    assert state == "3 3.0"
+
+
+def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_trained_again(
+    make: Callable[..., Experiment], config_file: Path, tmp_path: Path
+) -> None:
+    alone = build(make("data.folds=4"), tmp_path / "alone")
+    run, seen = tmp_path / "run", tmp_path / "seen"
+    seen.mkdir()
+    (seen / "kill").touch()
+    with three_nodes(seen) as nodes:
+        there = [f"cluster.address={nodes.address}", "cluster.workers=auto"]
+
+        said = raymed("build", config_file, *there, "data.folds=4", "--run", run)
+
+        assert said.returncode == 0, said.stderr
+        assert nodes.state().startswith("2 ")
+    assert (run / "oof.arrow").read_bytes() == alone.run.oof_file.read_bytes()
+    done = json.loads((seen / "done.json").read_text())
+    assert done
+    assert {path: Path(path).stat().st_mtime_ns for path in done} == done
+
+
+def test_a_recipe_that_no_node_has_room_for_is_refused_at_once(
+    config_file: Path, nodes: Nodes, tmp_path: Path
+) -> None:
+    there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "recipes.cnn.workers=2"]
+
+    said = raymed("build", config_file, *there, "--run", tmp_path / "run")
+
+    assert said.returncode == 2
+    assert (
+        "recipes.cnn.workers: 2 processes a unit, no node has room for more than 1" in said.stderr
+    )
+
+
+def test_where_nothing_answers_a_build_ends_within_a_minute(
+    config_file: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        began = time.monotonic()
+        mute = raymed("build", config_file, f"cluster.address=127.0.0.1:{port}", "--run", tmp_path)
+        assert time.monotonic() - began < 60
+    closed = raymed("build", config_file, f"cluster.address=127.0.0.1:{port}", "--run", tmp_path)
+
+    assert (mute.returncode, closed.returncode) == (2, 2)
+    assert f"what listens at 127.0.0.1:{port} did not answer as Ray's head" in mute.stderr
+    assert f"nothing answers at 127.0.0.1:{port}" in closed.stderr
+    assert not (tmp_path / "members").exists()
