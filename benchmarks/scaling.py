@@ -24,11 +24,11 @@ from typing import Any
 os.environ["RAY_AUTH_MODE"] = "disabled"  # before Ray is imported: its test cluster knows no token
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
-import raymed  # noqa: E402
-from raymed.config import parse_experiment  # noqa: E402
-from raymed.data.phantom import STAGES, write_phantoms  # noqa: E402
-from raymed.pipeline.build import build_events  # noqa: E402
-from raymed.pipeline.events import Training  # noqa: E402
+import raymed
+from raymed.config import parse_experiment
+from raymed.data.phantom import STAGES, write_phantoms
+from raymed.pipeline.build import build_events
+from raymed.pipeline.events import Training
 
 TABLE = Path(__file__).with_suffix(".md")
 BAR, FOLDS = 0.85, 4
