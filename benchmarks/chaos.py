@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,10 @@ import raymed
 from raymed.config import read_experiment
 from raymed.data.phantom import STAGES, write_phantoms
 from raymed.pipeline.build import build
+from raymed.runs import RunFolder
 from tests.faults import CALL_SECONDS, FAULTS, Scene, judge
 from tests.hosts import Host, kill_tree
-from tests.ray_hosts import ray_hosts
+from tests.ray_hosts import NotStartedError, RayHosts, ray_hosts
 
 TABLE = Path(__file__).with_suffix(".md")
 FOLDS, RECIPES = 3, 2
@@ -49,7 +51,7 @@ CHECKED = (
 )
 """What a round takes from the undisturbed build, whose audit would come out the same."""
 CALLS = 3
-"""How often the same command may be called where its driver died or found a host frozen."""
+"""How often the same command may be called where its driver died or was refused."""
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
@@ -103,8 +105,8 @@ def play(kind: str, scene: Scene, expected: bytes) -> tuple[Round, list[Host]]:
         reach_moment(scene)
         complete = len(scene.complete)
         broken = FAULTS[kind](scene)
-        while scene.finish(scene.calls[-1]) != 0 and len(scene.calls) < CALLS:
-            scene.build()
+        while scene.finish(scene.calls[-1]) == 2 and len(scene.calls) < CALLS:
+            scene.build()  # it was refused, as a host did not answer: a later call finds it
         faults = judge(scene, expected)
     except (TimeoutError, AssertionError) as error:
         faults = [str(error)]
@@ -161,6 +163,38 @@ def drawn_kinds(draw: random.Random, rounds: int, only: list[str]) -> list[str]:
     return kinds[:rounds]
 
 
+def play_all(
+    kinds: list[str], together: RayHosts, config: Path, alone: RunFolder, seed: int
+) -> Iterator[Round]:
+    """Play rounds one after the other, each in a folder of its own, kept where it was lost.
+
+    Where Ray itself does not start in its time, on a machine that is too busy, the round is played
+    again: nothing was asked of raymed.
+    """
+    expected, number = alone.oof_file.read_bytes(), 0
+    while kinds:
+        place = config.parent / f"round-{number}"
+        (place / "run").mkdir(parents=True)
+        for name in CHECKED:
+            shutil.copy2(alone.path / name, place / "run" / name)
+        scene = Scene(together, config, place, random.Random(f"{seed}-{number}"))
+        number += 1
+        try:
+            played, broken = play(kinds[0], scene, expected)
+            for host in broken:
+                together.renew(host)
+        except NotStartedError as error:
+            print(f"{kinds[0]}: not played, {error}", flush=True)
+            together.start_anew()
+            continue
+        yield played
+        kinds = kinds[1:]
+        if played.faults:
+            print(f"kept: {place}", flush=True)
+        else:
+            shutil.rmtree(place)
+
+
 def main() -> None:
     """Play all rounds; ends with exit code 1 where one was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -170,35 +204,22 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(FAULTS), default=list(FAULTS))
     parser.add_argument("--table", type=Path, default=TABLE)
     wish = parser.parse_args()
-    draw, rounds = random.Random(wish.seed), []
     os.environ["BROWSER_PATH"] = "none"  # builds export no figures here
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder, rounds = Path(tempfile.mkdtemp(prefix="chaos-")), []
     config = write_experiment(folder, wish.epochs)
     alone = build(read_experiment(config, [f"cluster.cache={folder / 'cache'}"]), folder / "alone")
-    expected = alone.run.oof_file.read_bytes()
-    print(f"undisturbed: {folder / 'alone'}; a call has {CALL_SECONDS:.0f} s", flush=True)
+    kinds = drawn_kinds(random.Random(wish.seed), wish.rounds, wish.only)
+    print(f"undisturbed: {alone.run.path}; a call has {CALL_SECONDS:.0f} s", flush=True)
     with ray_hosts(3, **HEALTH) as together:
-        for number, kind in enumerate(drawn_kinds(draw, wish.rounds, wish.only)):
-            place = folder / f"round-{number}"
-            (place / "run").mkdir(parents=True)
-            for name in CHECKED:
-                shutil.copy2(alone.run.path / name, place / "run" / name)
-            scene = Scene(together, config, place, random.Random(f"{wish.seed}-{number}"))
-            played, broken = play(kind, scene, expected)
-            rounds.append(played)
+        for played in play_all(kinds, together, config, alone.run, wish.seed):
             how = "survived" if not played.faults else f"LOST: {'; '.join(played.faults)}"
             print(
-                f"{number} {kind}: {how}; {played.complete} folds complete before, "
+                f"{len(rounds)} {played.kind}: {how}; {played.complete} folds complete before, "
                 f"exit codes {played.codes}, {played.seconds:.0f} s",
                 flush=True,
             )
+            rounds.append(played)
             wish.table.write_text(table(rounds, wish.seed), encoding="utf-8")
-            if played.faults:
-                print(f"kept: {place}", flush=True)
-            else:
-                shutil.rmtree(place)
-            for host in broken:
-                together.renew(host)
     print(table(rounds, wish.seed))
     lost = any(each.faults for each in rounds)
     if not lost:

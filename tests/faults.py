@@ -126,7 +126,13 @@ that must be started anew before the next round."""
 
 def kill_worker(scene: Scene) -> list[Host]:
     """`kill -9` of a process that trains."""
-    at_work = [each for host in scene.hosts.workers for each in host.processes("ray::_Worker")]
+    at_work: list[psutil.Process] = []
+
+    def found() -> bool:
+        at_work.extend(each for host in scene.hosts.workers for each in host.processes("_Worker"))
+        return bool(at_work)
+
+    scene.until("a process that trains", found)
     scene.draw.choice(at_work).kill()
     return []
 
@@ -160,9 +166,7 @@ def lose_cluster(scene: Scene) -> list[Host]:
     for host in scene.hosts.all:
         host.die()
     scene.calls[-1].process.wait()
-    for host in scene.hosts.all:
-        host.boot()
-    scene.hosts.start_all()
+    scene.hosts.start_anew()
     scene.build()
     return []
 

@@ -21,7 +21,7 @@ from tests.ray_hosts import RayHosts, ray_hosts
 pytestmark = pytest.mark.slow
 
 LONG = (
-    "data.folds=4",
+    "data.folds=6",
     "recipes.cnn.phases=[{epochs: 24, lr: 2e-3}]",
     "ensemble.meta_learners=[mean]",
     "evaluate.gallery=0",
