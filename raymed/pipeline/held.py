@@ -17,9 +17,6 @@ from raymed.stories import Story
 
 Result = TypeVar("Result")
 
-_HASTE_SECONDS = SECONDS / 4
-"""How long the store is waited for where its answer is about the lease, which runs out."""
-
 
 def held(run: RunFolder, stages: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
     """Go through the stages of a verb in a run folder that nobody else works in meanwhile.
@@ -58,8 +55,8 @@ def kept(run: RunFolder, stages: Generator[Event, None, Result]) -> Generator[Ev
 
 
 def _leased(store: RunStore, holder: str, own: str | None) -> Generator[Event, None, Lease]:
-    attempt, hasty = uuid.uuid4().hex, replace(store, patience=_HASTE_SECONDS)
-    taking = Story(take_lease(Conditional.of(hasty), attempt, holder, own))
+    objects = Conditional.of(replace(store, patience=SECONDS / 4))  # shorter than a lease lasts
+    taking = Story(take_lease(objects, uuid.uuid4().hex, holder, own, SECONDS))
     for who, waited, seconds in taking:
         stage = f"looking whether {who} still works on {store.url}"
         yield Stage(stage, round(waited), round(seconds))
