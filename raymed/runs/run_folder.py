@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from raymed.config import Cluster, Experiment, read_experiment, write_experiment
+from raymed.data.holding import hold
 from raymed.errors import InputError
 from raymed.files import (
     lock_holder,
@@ -30,7 +31,9 @@ SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
 LEFT_OUT_SITES, COMPARISON = "evaluations/sites", "comparison"
-_COPIES, _LOCK = "runs", ".lock"
+COPIES = "runs"
+"""The folder of the cache for copies of run folders that lie in an object store."""
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class RunFolder:
         """Name a run folder: a path, or an s3:// URL, whose copy lies in the cache."""
         if "://" in str(path):
             store = RunStore.at(str(path))
-            return cls(Cluster().cache_folder.resolve() / _COPIES / store.location.name, store)
+            return cls(Cluster().cache_folder.resolve() / COPIES / store.location.name, store)
         return cls(Path(path).expanduser().resolve())
 
     @classmethod
@@ -80,6 +83,7 @@ class RunFolder:
         """Bring what lies in a store here, or only the files that end so, to be read."""
         if self.store is None:
             return
+        hold(self.path)
         lock = take_lock(self.path / _LOCK, "a reader")
         if lock is None:  # whoever works here has it up to date
             return
@@ -95,8 +99,9 @@ class RunFolder:
 
         Raises `EngineError` where the store lacks them.
         """
-        for file in (self.manifest_file, self.folds_file):
-            if self.store is not None:
+        if self.store is not None:
+            hold(self.path)
+            for file in (self.manifest_file, self.folds_file):
                 bring_one(self.store, file.name, file)
 
     @property
@@ -288,6 +293,8 @@ class RunFolder:
                 f"another build works on this folder ({lock_holder(self.path / _LOCK)})",
                 "wait for it, stop it, or choose another folder with --run",
             )
+        if self.store is not None:
+            hold(self.path)  # in the cache
         with held:
             yield holder
 

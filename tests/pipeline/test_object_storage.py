@@ -185,7 +185,8 @@ def test_a_study_goes_on_elsewhere_and_its_trials_are_stacked_there(
     elsewhere("there")
     both = tune(asked(2), URL)
 
-    assert [trial.number for trial in both.trials] == [0, 1]
+    ended = [trial.number for trial in both.trials if trial.state.is_finished()]
+    assert ended == [0, 1]  # points that are known to be good wait for their turn
     assert both.trials[0].value == first.trials[0].value
     after = markers(RunStore.at(URL))
     assert {name: after[name] for name in done} == done
