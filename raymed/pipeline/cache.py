@@ -134,9 +134,9 @@ def _folder(kind: Kind, path: Path) -> Kept | None:
         files = [file for file in path.rglob("*") if file.is_file() and file.name != USED]
         size = sum(file.stat().st_blocks * 512 for file in files)
         marker = {"source": "fetched.json", "run": "experiment.yaml"}.get(kind, "DONE.json")
-        is_whole = (
-            (path / marker).is_file() if kind != "images" else Entry(path).facts() is not None
-        )
+        is_whole = (path / marker).is_file()
+        if kind == "images":
+            is_whole = Entry(path).facts() is not None
         samples = _length(path / f"{kind}.npy")
         return Kept(kind, path, size, samples, last_use(path), is_whole, in_use(path))
     return None

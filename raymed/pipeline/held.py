@@ -36,16 +36,29 @@ def held(run: RunFolder, stages: Generator[Event, None, Result]) -> Generator[Ev
             for done, count in mirror.bring(lease.before):
                 yield Stage(f"fetching {run.store.url}", done, count)
             mirror.belongs_to(lease.attempt)
-            going, stage = Story(stages), ""
-            for event in going:
-                keeper.check()
-                if isinstance(event, Stage) and event.name != stage:
-                    keeper.flush()
-                    stage = event.name
-                elif isinstance(event, TrialEnded) or (isinstance(event, Training) and event.ended):
-                    keeper.changed()
-                yield event
+            going = Story(_stored(stages, keeper))
+            yield from going
             yield Stage(f"storing the rest in {run.store.url}")
+    return going.result
+
+
+def _stored(
+    stages: Generator[Event, None, Result], keeper: Keeper
+) -> Generator[Event, None, Result]:
+    """Pass events on; have stored what is behind them."""
+    going, stage = Story(stages), ""
+    try:
+        for event in going:
+            keeper.check()
+            if isinstance(event, Stage) and event.name != stage:
+                keeper.flush()
+                stage = event.name
+            elif isinstance(event, TrialEnded) or (isinstance(event, Training) and event.ended):
+                keeper.changed()
+            yield event
+    except Exception:
+        keeper.look()  # what another driver took away may be the cause
+        raise
     return going.result
 
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -69,6 +70,12 @@ class Keeper:
                 f"not heard of for {self._lease.seconds:.0f} s",
                 "what this one wrote since does not count; follow the other: raymed status",
             )
+
+    def look(self) -> None:
+        """Ask the store whether this is so, and raise as `check` does."""
+        with suppress(RaymedError, OSError):
+            self._lease.renew()
+        self.check()
 
     def changed(self) -> None:
         """Have it stored soon."""

@@ -6,6 +6,7 @@ whole time on the observer's own clock: no clock of another machine is read.
 """
 
 import json
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Lease:
     lost: bool = False
     beats: int = 0
     renewed: float = field(default_factory=time.monotonic)
+    _writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def fresh(self) -> bool:
@@ -46,18 +48,19 @@ class Lease:
 
         Raises `EngineError` where the store does not answer: it may have written all the same.
         """
-        if self.lost:
-            return False
-        asked, self.beats = time.monotonic(), self.beats + 1
-        tag = self.objects.write(LEASE, self._content(), self.tag)
-        if tag is None:  # an answer that did not come through, or another holder
-            found = self.objects.read(LEASE)
-            if found is None or found.content.get("attempt") != self.attempt:
-                self.lost = True
+        with self._writing:
+            if self.lost:
                 return False
-            tag = found.tag
-        self.tag, self.renewed = tag, asked
-        return True
+            asked, self.beats = time.monotonic(), self.beats + 1
+            tag = self.objects.write(LEASE, self._content(), self.tag)
+            if tag is None:  # an answer that did not come through, or another holder
+                found = self.objects.read(LEASE)
+                if found is None or found.content.get("attempt") != self.attempt:
+                    self.lost = True
+                    return False
+                tag = found.tag
+            self.tag, self.renewed = tag, asked
+            return True
 
     def release(self) -> None:
         """Leave it to whoever comes next, without a wait."""
