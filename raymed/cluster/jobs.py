@@ -54,6 +54,8 @@ class Jobs:
         self.address = address
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+        # Ray leaves the line of a log that fell quiet to the collector, which tells of it
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         with environment({"RAY_API_SERVER_ADDRESS": address}), self._asking():  # it goes before
             self._client = _Client(address)
 
