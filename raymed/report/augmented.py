@@ -5,12 +5,12 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
 from PIL import Image
 
 from raymed.config import Recipe
 from raymed.report.recipes import describe_augmentation
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 QUALITY = 80  # of WebP
 
@@ -42,7 +42,7 @@ def read_augmented(run: RunFolder) -> tuple[AugmentedRecipe, ...]:
         return ()
     found: dict[tuple[str, ...], list[AugmentedSample]] = {}
     sizes: dict[tuple[str, ...], int] = {}
-    for row in pq.read_table(run.augmented_file).to_pylist():
+    for row in read_parquet(run.augmented_file).to_pylist():
         members = tuple(row["members"])
         sizes[members] = row["size"]
         images = [Image.open(io.BytesIO(content)) for content in row["images"]]

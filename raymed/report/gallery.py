@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 from plotly.colors import hex_to_rgb, sequential
 
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 COLOURS = np.array([hex_to_rgb(each) for each in sequential.Viridis], dtype=np.float64)
 """From nothing to the most: even steps to the eye, also where it tells red from green badly."""
@@ -49,7 +49,7 @@ def read_gallery(run: RunFolder) -> Gallery | None:
     """Read what `raymed build` drew; None where the experiment asks for none, or none is there."""
     if not run.experiment().evaluate.gallery or not run.gallery_file.is_file():
         return None
-    table = pq.read_table(run.gallery_file)
+    table = read_parquet(run.gallery_file)
     facts = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     cards: dict[str, dict[bool, list[Card]]] = {}
     grid = (0, 0)

@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
-import pyarrow.parquet as pq
 from PIL import Image
 
 from raymed.report.figures import BLUE, GREY, VERMILION, PageFigure, page_figure
 from raymed.report.wording import number
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def read_contact_sheet(run: RunFolder) -> tuple[Strip, ...]:
     """Read the strips of a run; none where the experiment asks for no gallery of images."""
     if not run.experiment().evaluate.gallery or not run.contact_file.is_file():
         return ()
-    return tuple(_strip(row) for row in pq.read_table(run.contact_file).to_pylist())
+    return tuple(_strip(row) for row in read_parquet(run.contact_file).to_pylist())
 
 
 def _strip(row: Mapping[str, Any]) -> Strip:

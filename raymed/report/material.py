@@ -18,6 +18,7 @@ from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.report.sites import LeftOutSites, read_sites
 from raymed.report.study import StudyMaterial, read_study
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 SCHEMA = 1
 LEVELS = ("patient", "image")  # in the order in which the report shows them
@@ -195,7 +196,7 @@ def _curves(run: RunFolder, row: Row, folds: int) -> Curves:
     return Curves(
         row.name,
         {
-            fold: pd.read_parquet(attempt / "epochs.parquet")
+            fold: read_parquet(attempt / "epochs.parquet").to_pandas()
             for fold, attempt in attempts.items()
             if attempt is not None
         },
