@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from raymed.config import Recipe
+from raymed.data.shown_ids import ShownIds
 from raymed.report.recipes import describe_augmentation
 from raymed.runs import RunFolder
 from raymed.tables import read_parquet
@@ -19,7 +20,7 @@ QUALITY = 80  # of WebP
 class AugmentedSample:
     """One sample as it is, then drawn several times: data URIs."""
 
-    sample_id: str
+    sample_id: str  # as it is shown
     label: str
     side: tuple[int, int]  # width and height, pixels
     images: Sequence[str]
@@ -35,7 +36,7 @@ class AugmentedRecipe:
     samples: Sequence[AugmentedSample]
 
 
-def read_augmented(run: RunFolder) -> tuple[AugmentedRecipe, ...]:
+def read_augmented(run: RunFolder, ids: ShownIds) -> tuple[AugmentedRecipe, ...]:
     """Read what `raymed build` drew; nothing where the experiment asks for no images."""
     experiment = run.experiment()
     if not experiment.evaluate.gallery or not run.augmented_file.is_file():
@@ -47,7 +48,8 @@ def read_augmented(run: RunFolder) -> tuple[AugmentedRecipe, ...]:
         sizes[members] = row["size"]
         images = [Image.open(io.BytesIO(content)) for content in row["images"]]
         uris = [_data_uri(image) for image in images]
-        sample = AugmentedSample(row["sample_id"], row["label"], images[0].size, uris)
+        name = ids.sample(row["sample_id"])
+        sample = AugmentedSample(name, row["label"], images[0].size, uris)
         found.setdefault(members, []).append(sample)
     recipes = experiment.recipes
     return tuple(

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from raymed.config import Experiment, read_experiment
+from raymed.data.intake.manifest import Manifest
+from raymed.data.shown_ids import PLAIN, ShownIds
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
@@ -104,6 +106,7 @@ class Material:
     study: StudyMaterial | None = None
     contact_sheet: tuple[Strip, ...] = ()
     augmented: tuple[AugmentedRecipe, ...] = ()
+    ids_shown: bool = False  # else codes stand for samples and patients
 
     @property
     def patients_declared(self) -> bool:
@@ -131,8 +134,11 @@ class Material:
         return next(row for row in self.rows if (row.kind, row.name) == (kind, name))
 
 
-def read_material(run: RunFolder) -> Material:
-    """Read what a complete run left; raises InputError where a file is missing or not ours."""
+def read_material(run: RunFolder, *, ids_shown: bool = False) -> Material:
+    """Read what a complete run left; raises InputError where a file is missing or not ours.
+
+    Samples and patients have codes for names unless their ids are to be shown.
+    """
     metrics = read_json(_there(run.metrics_file))
     if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
         raise InputError(
@@ -146,6 +152,7 @@ def read_material(run: RunFolder) -> Material:
             "run raymed build again",
         )
     members = [row for row in rows if row.kind == "member"]
+    ids = PLAIN if ids_shown else _codes(run)
     return Material(
         metrics=metrics,
         audit=current_audit(read_json(_there(run.audit_file))),
@@ -155,12 +162,17 @@ def read_material(run: RunFolder) -> Material:
         curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
         sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
-        gallery=read_gallery(run),
+        gallery=read_gallery(run, ids),
         sites=read_sites(run),
         study=read_study(run, metrics["folds"]),
-        contact_sheet=read_contact_sheet(run),
-        augmented=read_augmented(run),
+        contact_sheet=read_contact_sheet(run, ids),
+        augmented=read_augmented(run, ids),
+        ids_shown=ids_shown,
     )
+
+
+def _codes(run: RunFolder) -> ShownIds:
+    return ShownIds.coded(Manifest.read(_there(run.manifest_file)).table["checksum"])
 
 
 def _there(path: Path) -> Path:
