@@ -13,6 +13,7 @@ from raymed.data.shown_ids import PLAIN, ShownIds
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.audited import read_audit
 from raymed.report.augmented import AugmentedRecipe, read_augmented
 from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.hidden import Strip, read_contact_sheet
@@ -24,15 +25,6 @@ from raymed.tables import read_parquet
 
 SCHEMA = 1
 LEVELS = ("patient", "image")  # in the order in which the report shows them
-
-
-def current_audit(audit: dict[str, Any]) -> dict[str, Any]:
-    """Give an audit the keys of today, also one that an earlier raymed wrote."""
-    known = {"leak_sentinel": audit.get("leak"), "hidden_groups": None, "patients_recovered": False}
-    known |= {"pictures": None, "class_by_site": None, "tables": {"site": [], "split": []}}
-    found = {**known, **audit}
-    found["duplicates"] = {"near": 0, **found["duplicates"]}
-    return found
 
 
 @dataclass(frozen=True)
@@ -155,7 +147,7 @@ def read_material(run: RunFolder, *, ids_shown: bool = False) -> Material:
     ids = PLAIN if ids_shown else _codes(run)
     return Material(
         metrics=metrics,
-        audit=current_audit(read_json(_there(run.audit_file))),
+        audit=read_audit(_there(run.audit_file), ids),
         experiment=read_experiment(_there(run.experiment_file)),
         yaml=run.experiment_file.read_text(encoding="utf-8"),
         rows=rows,
