@@ -163,7 +163,7 @@ def _scored(
         "created": now(),
         "source": str(source),
         "stack": fitted.about,
-        "independent": not overlap.shared,
+        "independent": not overlap.shared(),
         "doubts": list(overlap.doubts),
     }
     found = score_external(scorer, stack, trained_on, fitted.rows, predicted)
