@@ -7,6 +7,7 @@ from raymed.cluster import Engine, Failed, Finished, run_units, start_engine
 from raymed.config import Experiment
 from raymed.pipeline.events import Event, MemberFailed, Note, Plan, Stage, Training
 from raymed.pipeline.members import Scheme
+from raymed.pipeline.ordering import expected_seconds, longest_first
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.units import FeatureUnit, FoldUnit, board_rows, feature_units, fold_units
 from raymed.runs import MemberFolder, RunFolder
@@ -41,14 +42,15 @@ def train_members(
 def _units(
     experiment: Experiment, schemes: Sequence[Scheme], device: str
 ) -> list[FeatureUnit | FoldUnit]:
-    """List what is left: features, each once, then folds."""
+    """List what is left: features, each once, and folds; the longest first."""
     features: dict[Path, FeatureUnit] = {}
     folds: list[FoldUnit] = []
     for scheme in schemes:
         for unit in feature_units(experiment, scheme.run, scheme.members, scheme.prepared, device):
             features.setdefault(unit.target, unit)
         folds += fold_units(experiment, scheme.run, scheme.members, scheme.prepared, device)
-    return [*features.values(), *folds]
+    units: list[FeatureUnit | FoldUnit] = [*features.values(), *folds]
+    return longest_first(units, expected_seconds(schemes, units))
 
 
 def _below(inner: RunFolder, outer: RunFolder) -> str:

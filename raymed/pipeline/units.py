@@ -137,10 +137,10 @@ def feature_units(
 def fold_units(
     experiment: Experiment, run: RunFolder, members: list[Member], prepared: Prepared, device: str
 ) -> list[FoldUnit]:
-    """List the folds that are not complete, fine-tuned members first: they take longest."""
+    """List the folds that are not complete."""
     cache, seed, manifest = experiment.cluster.cache_folder, experiment.seed, prepared.manifest
     units = []
-    for member in sorted(members, key=lambda member: member.recipe.is_probe):
+    for member in members:
         if is_complete(member, prepared.folds.count):
             continue
         recipe, features = member.recipe, None
