@@ -48,3 +48,8 @@ def resident_bytes(line: str) -> int | None:
         return None
     found = [row.split()[1] for row in status.splitlines() if row.startswith(f"{line}:")]
     return int(found[0]) * 1024 if found else None
+
+
+def card_name(device: str) -> str | None:
+    """Name the card that this process works on; None on a CPU."""
+    return torch.cuda.get_device_name() if device == "cuda" else None

@@ -17,10 +17,18 @@ from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
 from raymed.pipeline.decoding import ImageCache, Sent, opened_here
 from raymed.pipeline.members import Member, Scheme, is_complete
-from raymed.pipeline.memory import PeakMemory
+from raymed.pipeline.memory import PeakMemory, card_name
 from raymed.pipeline.prepare import Prepared
-from raymed.runs import RunFolder
-from raymed.training import FoldContext, Progress, Ranks, compute_features, feature_file, train_fold
+from raymed.runs import MemberFolder, RunFolder
+from raymed.training import (
+    FoldContext,
+    MicroBatch,
+    Progress,
+    Ranks,
+    compute_features,
+    feature_file,
+    train_fold,
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ class FoldUnit:
         folder, ranks = RunFolder(self.run).member(self.member_id), Ranks.here()
         earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
         attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
+        samples, card = _samples(self.run), card_name(self.device)
+        learned = _learned(folder, samples.folds, card) if ranks.first else None
         context = FoldContext(
             self.member_id,
             attempt,
@@ -98,15 +108,18 @@ class FoldUnit:
             self.seed,
             self.checkpoint_seconds,
             ranks=ranks,
+            micro=MicroBatch(ranks.agree(learned)),
         )
         started, memory = time.monotonic(), PeakMemory.begin(self.device)
         if self.features is not None:  # there already, but in the cache of another node
             yield from compute_features(self.recipe, images, self.features, self.device, self.seed)
-        moved = yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
+        moved = yield from train_fold(self.recipe, self.fold, samples, context)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
             "peak_bytes": memory.in_bytes(),
+            "micro_batch": context.micro.most,
             "device": self.device,
+            "card": card,
             "workers": ranks.world,
             "threads": torch.get_num_threads(),
             "processor": platform.machine(),
@@ -186,6 +199,14 @@ def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below:
             cells[f"fold {fold}"] = Cell() if waits else Cell("done", seconds=seconds)
         rows.append(Row(member.name, member.id, cells, below))
     return rows
+
+
+def _learned(folder: MemberFolder, folds: int, card: str | None) -> int | None:
+    """Give the least that the member's complete folds took at once, where memory had run out."""
+    done = [fold for fold in range(folds) if (folder.fold(fold) / "DONE.json").is_file()]
+    known = [facts for fold in done if (facts := folder.fold_facts(fold)).get("card") == card]
+    learned = [facts["micro_batch"] for facts in known if facts.get("micro_batch") is not None]
+    return min(learned, default=None)
 
 
 @lru_cache(maxsize=2)
