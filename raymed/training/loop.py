@@ -18,12 +18,12 @@ from raymed.data.batches import Indices, epoch_samples, split_batches
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
 from raymed.losses import balanced_weights
-from raymed.models import Classifier, layer_groups
-from raymed.optim import build_optimizer, rate_factor
+from raymed.models import Classifier
+from raymed.optim import rate_factor
 from raymed.training.inputs import Inputs
 from raymed.training.micro_batch import LEAST, MicroBatch
 from raymed.training.optimizer_state import TensorState, restore_optimizer
-from raymed.training.phases import enter_phase
+from raymed.training.phases import begin_phase, enter_phase
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
 from raymed.training.steps import BatchLoss, Outcome, rehearse, take_fitting_step
@@ -130,11 +130,7 @@ class Trainer:
 
     def enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
         """Set what a phase trains, and build its fresh optimizer."""
-        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
-        names = [name for name, _ in model.named_parameters()]
-        groups = layer_groups(model) if phase.discriminative else [names]
-        recipe, new = self.recipe, model.new_parameters()
-        return build_optimizer(model, groups, phase, recipe.optimizer, recipe.sam, new)
+        return begin_phase(self.recipe, model, phase)
 
     def _epoch(
         self,
