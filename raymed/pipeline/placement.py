@@ -29,6 +29,8 @@ class Placement:
     """What a build runs on: `device` is the units', `own_device` the driver's.
 
     `gpus` is what all processes share; `address` that of a running Ray, None for an embedded one.
+    `cards` are the nodes with their GPUs where nobody said how many processes share them; then
+    `workers` is one a GPU, and small models may be packed.
     """
 
     device: Device
@@ -37,6 +39,7 @@ class Placement:
     gpus: float
     own_device: Device
     address: str | None = None
+    cards: tuple[Node, ...] = ()
 
     @property
     def told(self) -> str:
@@ -46,7 +49,8 @@ class Placement:
     def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""
         if self.address is None:
-            return embedded_ray(self.workers, int(self.gpus), run.log_folder)
+            cores = sum(int(node.cpus) for node in self.cards)
+            return embedded_ray(max(self.workers, cores), int(self.gpus), run.log_folder)
         return attached_ray(self.address, run.scratch, run.log_folder)
 
 
@@ -80,7 +84,11 @@ def place(experiment: Experiment) -> Placement:
     for name, recipe in experiment.recipes.items():
         _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
     device: Device = "cuda" if gpus else "cpu"
-    return Placement(device, _engine(experiment, gpus), workers, min(workers, gpus), device)
+    cores = len(os.sched_getaffinity(0))
+    cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
+    return Placement(
+        device, _engine(experiment, gpus), workers, min(workers, gpus), device, cards=cards
+    )
 
 
 def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
@@ -103,7 +111,9 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
         _refuse_unmet(wish, name, recipe.workers, workers, 0)
     own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
     device: Device = "cuda" if gpus else "cpu"
-    return Placement(device, _engine(experiment, gpus), workers, share * workers, own)
+    cards = tuple(nodes) if gpus and wish.workers is None else ()
+    engine = _engine(experiment, gpus)
+    return Placement(device, engine, workers, share * workers, own, cards=cards)
 
 
 def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
