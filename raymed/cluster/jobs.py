@@ -62,9 +62,9 @@ class Jobs:
     def submit(self, wish: Submission, package: Path, job_id: str | None = None) -> str:
         """Submit a job and return its id; a run folder has one job at a time."""
         for job in self.list():
-            if not job.ended and job.run == str(wish.run):
+            if not job.ended and job.run == wish.run:
                 raise InputError(
-                    str(wish.run),
+                    wish.run,
                     f"the job {job.id} ({job.verb}, {job.state}) works on this folder",
                     f"follow it: raymed logs {job.id} --follow; or stop it: raymed stop {job.id}",
                 )

@@ -32,15 +32,14 @@ class _Worker:
         """Return at once, when this process has started."""
 
     def run(self, unit: Unit) -> Iterator[Progress | Fault | Returned]:
-        import torch
+        from raymed.training.freeing import free_memory
 
         try:
-            result = yield from unit.work()
+            end: Fault | Returned = Returned((yield from unit.work()))
         except Exception as error:
-            yield Fault.of(error)
-        else:
-            torch.cuda.empty_cache()  # for the others on the card; without one it does nothing
-            yield Returned(result)
+            end = Fault.of(error)
+        free_memory()  # the unit's frames are gone, also those that an exception held
+        yield end
 
 
 @dataclass(frozen=True)
