@@ -1,6 +1,5 @@
 """Faults that strike a build amid its work on hosts of their own, and what became of it."""
 
-import os
 import random
 import signal
 import subprocess
@@ -32,7 +31,10 @@ class Call:
     def send(self, word: int) -> None:
         """Send the driver a signal; where it ends by it, its starter outside does too."""
         with suppress(psutil.Error, IndexError):
-            os.kill(psutil.Process(self.process.pid).children()[0].pid, word)
+            starter = psutil.Process(self.process.pid)
+            starter.children()[0].send_signal(word)
+            if word == signal.SIGCONT:
+                starter.resume()  # it stopped with the driver
 
 
 @dataclass
