@@ -195,7 +195,7 @@ def wake_zombie(scene: Scene) -> list[Host]:
         scene.rest(scene.draw.uniform(2, 20))
     finally:
         victim.thaw()
-    return []
+    return [victim]  # Ray may have given it up
 
 
 def second_driver(scene: Scene) -> list[Host]:
