@@ -47,11 +47,17 @@ class RunFolder(Artifacts):
     store: RunStore | None = None
 
     @classmethod
-    def at(cls, path: Path | str) -> "RunFolder":
-        """Name a run folder: a path, or an s3:// URL, whose copy lies in the cache."""
+    def of(cls, experiment: Experiment, path: Path | str | None = None) -> "RunFolder":
+        """Name the run folder of an experiment: as asked, or `./runs/<name>`."""
+        path = path if path is not None else Path("runs") / experiment.name
+        return cls.at(path, experiment.cluster)
+
+    @classmethod
+    def at(cls, path: Path | str, cluster: Cluster | None = None) -> "RunFolder":
+        """Name a run folder: a path, or an s3:// URL, whose copy lies in the cluster's cache."""
         if "://" in str(path):
-            store = RunStore.at(str(path))
-            return cls(Cluster().cache_folder.resolve() / COPIES / store.location.name, store)
+            store, cache = RunStore.at(str(path)), (cluster or Cluster()).cache_folder
+            return cls(cache.resolve() / COPIES / store.location.name, store)
         return cls(Path(path).expanduser().resolve())
 
     @classmethod
