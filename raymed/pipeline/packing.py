@@ -116,7 +116,9 @@ def _of_each_recipe(
         for member in scheme.members:
             recipe = member.recipe
             if recipe in left and recipe not in found:
-                images = cache.source(manifest, recipe.size, scheme.run.manifest_file)
+                images = cache.source(
+                    manifest, recipe.size, scheme.run.manifest_file, experiment.data
+                )
                 found[recipe] = FootprintUnit(
                     member.name, recipe, images, len(manifest.classes), device
                 )
