@@ -33,7 +33,8 @@ def train_members(
     yield Note(f"starting {count} {what} on {placement.told}")
     folders = {each.name: each.folder for scheme in schemes for each in scheme.members}
     with placement.session(run) as scratch:
-        engine = start_engine(placement.engine, count, gpus / workers, scratch)
+        kind = placement.gpu_kind
+        engine = start_engine(placement.engine, count, gpus / workers, scratch, kind)
         yield from _work(folders, units, engine, failed)
     return failed
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from raymed.config import Experiment, read_experiment, write_experiment
 from raymed.errors import InputError
 from raymed.files import (
+    lacks_space,
     lock_holder,
     read_json,
     take_lock,
@@ -229,7 +230,13 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the folder for one build; the kernel frees it when this process dies."""
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
-        held = take_lock(self.path / ".lock", holder)
+        try:
+            held = take_lock(self.path / ".lock", holder)
+        except OSError as error:
+            if lacks_space(error):
+                raise
+            fault = f"cannot be written to ({error.strerror})"
+            raise InputError(str(self.path), fault, "choose another folder with --run") from None
         if held is None:
             raise InputError(
                 str(self.path),
