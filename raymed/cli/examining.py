@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import typer
 from rich.box import SIMPLE
@@ -37,20 +36,21 @@ def show_visit(visit: Visit, python: str, *, as_json: bool) -> None:
         raise typer.Exit(InputError.exit_code)
 
 
-def visit_of(experiment: Experiment | None, address: str | None, run: Path | None) -> Visit:
+def visit_of(experiment: Experiment | None, address: str | None, run: str | None) -> Visit:
     """Put together what is looked at: what is given goes before what the configuration says."""
     if address is None and experiment is not None:
         address = experiment.cluster.address
     if _is_web(address):
-        return Visit(address, experiment, None if run is None else absolute("--run", run))
+        run = None if run is None else absolute("--run", run)
+        return Visit(address, experiment, None if run is None else RunFolder.at(run))
     if address is not None:
         try:
             check_address(address)
         except ValueError as error:
             raise InputError("--address", str(error)) from None
     if run is None and experiment is not None:
-        run = Path("runs") / experiment.name
-    return Visit(address, experiment, None if run is None else RunFolder.at(run).path)
+        run = f"runs/{experiment.name}"
+    return Visit(address, experiment, None if run is None else RunFolder.at(run))
 
 
 def _is_web(address: str | None) -> bool:

@@ -1,10 +1,10 @@
 """The cluster: the only folder that imports Ray, and only when something is to run."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 from raymed.cluster.schedule import Engine, run_units
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.trials import Decider, TrialUnits
 from raymed.cluster.units import Failed, Finished, Reported, Said
 
@@ -25,7 +25,7 @@ def start_engine(
     name: Literal["workers", "train"],
     count: int,
     gpus: float,
-    scratch: Path,
+    scratch: Scratch,
     kind: str | None = None,
 ) -> Engine[Any]:
     """Start an engine in the running Ray: `count` processes at once, `gpus`, of a kind, each."""
@@ -43,7 +43,7 @@ def sweep(
     workers: int,
     gpus: float,
     processes: int,
-    scratch: Path,
+    scratch: Scratch,
     *,
     by_epoch: bool = False,
     kind: str | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from raymed.cluster import machine_probe, probe
 from raymed.cluster.node_facts import Machine, NodeFacts, clock_ahead
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, living, node_of
 
 
@@ -21,7 +22,7 @@ class Question:
     """
 
     packages: Sequence[str]
-    place: Path | None = None
+    place: Scratch | None = None
     needed: Mapping[str, Path] | None = None
     folders: Mapping[str, Path] | None = None
 
@@ -30,11 +31,18 @@ class Question:
         folders = self.folders
         return {
             "packages": list(self.packages),
-            "place": None if self.place is None else str(self.place),
+            "place": shared_place(self.place),
             "name": name,
             "needed": {key: str(path) for key, path in (self.needed or {}).items()},
             "folders": None if folders is None else {k: str(path) for k, path in folders.items()},
         }
+
+
+def shared_place(scratch: Scratch | None) -> tuple[str, Any] | None:
+    """Name the place as nodes take it: a folder and None, or a prefix and its file system."""
+    if scratch is None or isinstance(scratch, Path):
+        return None if scratch is None else (str(scratch), None)
+    return scratch.location.path, scratch.files
 
 
 def ask_nodes(question: Question, seconds: float) -> list[NodeFacts]:
@@ -48,7 +56,7 @@ def ask_nodes(question: Question, seconds: float) -> list[NodeFacts]:
     ids = [node["NodeID"] for node in nodes]
     first = _ask(probe.look, {id_: (question.to(id_),) for id_ in ids}, deadline)
     answered = [node for node in nodes if isinstance(first[node["NodeID"]].said, dict)]
-    place = None if question.place is None else str(question.place)
+    place = shared_place(question.place)
     written = [node["NodeID"] for node in answered if _said(first, node)["unwritable"] is None]
     arguments = {
         node["NodeID"]: (place, written, [] if question.folders is None else _peers(node, answered))
@@ -65,7 +73,7 @@ def ask_nodes(question: Question, seconds: float) -> list[NodeFacts]:
 def ask_here(question: Question, node: Node) -> NodeFacts:
     """Ask this machine without a Ray, as where none starts."""
     told = probe.look(question.to("here"))
-    place = None if question.place is None else str(question.place)
+    place = shared_place(question.place)
     again = probe.look_again(place, ["here"], [])
     now = time.time()
     return _facts(node, _Answer(told, now, now), _Answer(again, now, time.time()), {})

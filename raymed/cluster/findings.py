@@ -45,7 +45,7 @@ def place_of(node: NodeFacts) -> str:
 def judge_served(
     nodes: Sequence[NodeFacts],
     versions: Mapping[str, str],
-    shared: Path | None,
+    shared: str | None,
     needed: Mapping[str, Path],
 ) -> Iterator[Finding]:
     """Give the errors that keep nodes from working for a build, in the order of nodes.
@@ -81,7 +81,7 @@ def judge_versions(node: NodeFacts, versions: Mapping[str, str]) -> Iterator[Fin
             yield Finding("error", place_of(node), fault, "give all nodes one environment")
 
 
-def judge_unwritable(node: NodeFacts, shared: Path) -> Iterator[Finding]:
+def judge_unwritable(node: NodeFacts, shared: str) -> Iterator[Finding]:
     """Say that a node could not write into the shared place."""
     if node.unwritable is not None:
         fault = f"cannot write into {shared} ({node.unwritable})"
@@ -95,7 +95,7 @@ def judge_unreadable(node: NodeFacts, needed: Mapping[str, Path]) -> Iterator[Fi
         yield Finding("error", place_of(node), fault, SHARED)
 
 
-def judge_unread(node: NodeFacts, shared: Path) -> Iterator[Finding]:
+def judge_unread(node: NodeFacts, shared: str) -> Iterator[Finding]:
     """Say that a node does not read what others wrote."""
     if node.unread:
         fault = f"does not read what node {some(node.unread)} wrote into {shared}"
@@ -105,7 +105,7 @@ def judge_unread(node: NodeFacts, shared: Path) -> Iterator[Finding]:
 def tell_served(
     nodes: Sequence[NodeFacts],
     versions: Mapping[str, str],
-    shared: Path | None,
+    shared: str | None,
     needed: Mapping[str, Path],
 ) -> Iterator[Finding]:
     """Give what is well of that, as far as all nodes agree."""
@@ -119,7 +119,7 @@ def tell_served(
     reads = [judge_unread(node, shared) for node in heard] if shared else []
     if shared is not None and not _any([*wrote, *reads]):
         fault = "was written from every node, and every node reads what the others wrote"
-        yield Finding("fine", str(shared), fault)
+        yield Finding("fine", shared, fault)
     for key, path in needed.items():
         if not any(key in node.unreadable for node in heard):
             yield Finding("fine", key, f"{path} is readable from every node")

@@ -6,6 +6,7 @@ from pathlib import Path
 from raymed.cluster.asking import Question, ask_nodes
 from raymed.cluster.attached import PLACE, attached_ray
 from raymed.cluster.findings import judge_served
+from raymed.cluster.scratch import Scratch, told
 from raymed.cluster.spreading import Node
 from raymed.errors import InputError
 
@@ -14,7 +15,7 @@ _SECONDS = 45
 
 def check_nodes(
     address: str,
-    scratch: Path,
+    scratch: Scratch,
     log_folder: Path,
     needed: Mapping[str, Path],
     versions: Mapping[str, str],
@@ -27,6 +28,6 @@ def check_nodes(
     """
     with attached_ray(address, scratch, log_folder):
         nodes = ask_nodes(Question(list(versions), scratch, needed), _SECONDS)
-    for finding in judge_served(nodes, versions, scratch, needed):
+    for finding in judge_served(nodes, versions, told(scratch), needed):
         raise InputError(f"{PLACE}, {finding.place}", finding.fault, finding.remedy)
     return [node.node for node in nodes]

@@ -7,9 +7,12 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from raymed.cluster.machine_probe import machine, unreached
+
+Place: TypeAlias = tuple[str, Any]
+"""A folder and None, or a prefix and the file system of `pyarrow` that it lies in."""
 
 
 def look(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def look(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def look_again(
-    place: str | None, names: Iterable[str], peers: Iterable[tuple[str, int, str]]
+    place: Place | None, names: Iterable[str], peers: Iterable[tuple[str, int, str]]
 ) -> dict[str, Any]:
     """Read what the others left, and knock at their ports, once all have answered."""
     return {
@@ -42,25 +45,34 @@ def look_again(
     }
 
 
-def write_word(place: str, name: str) -> str | None:
+def write_word(place: Place, name: str) -> str | None:
     """Leave a word in the shared place; gives the fault, if there is one."""
+    folder, store = place
     try:
-        Path(place, name).write_text(name)
+        if store is None:
+            Path(folder, name).write_text(name)
+        else:
+            with store.open_output_stream(f"{folder}/{name}") as stream:
+                stream.write(name.encode())
     except OSError as error:
         return str(error)
     return None
 
 
-def unread_words(place: str, names: Iterable[str]) -> list[str]:
+def unread_words(place: Place, names: Iterable[str]) -> list[str]:
     """Give the names whose words cannot be read in the shared place."""
-    return [name for name in names if not _reads(Path(place, name), name)]
+    return [name for name in names if _word(place, name) != name]
 
 
-def _reads(file: Path, word: str) -> bool:
+def _word(place: Place, name: str) -> str | None:
+    folder, store = place
     try:
-        return file.read_text() == word
+        if store is None:
+            return Path(folder, name).read_text()
+        with store.open_input_stream(f"{folder}/{name}") as stream:
+            return str(stream.read().decode())
     except OSError:
-        return False
+        return None
 
 
 def unreadable(path: str) -> str | None:

@@ -15,6 +15,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.spreading import Patience, process_resources
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
@@ -60,7 +61,12 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
 
 
 def fit(
-    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str, kind: str | None = None
+    name: str,
+    unit: Unit,
+    mailbox: Mailbox,
+    gpus: float,
+    scratch: Scratch,
+    kind: str | None = None,
 ) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays.
 
@@ -85,7 +91,7 @@ def fit(
 
 
 def _trainer(
-    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str, kind: str | None
+    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch, kind: str | None
 ) -> TorchTrainer:
     return TorchTrainer(
         _loop,
@@ -98,7 +104,7 @@ def _trainer(
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=scratch,
+            **storage_of(scratch),
             failure_config=FailureConfig(max_failures=1, controller_failure_limit=2),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
@@ -122,9 +128,11 @@ def _fault_of(error: Any) -> Fault:
 class TrainRuns(Generic[AnyUnit]):
     """Runs of Ray Train side by side."""
 
-    def __init__(self, count: int, scratch: Path, gpus: float = 0, kind: str | None = None) -> None:
+    def __init__(
+        self, count: int, scratch: Scratch, gpus: float = 0, kind: str | None = None
+    ) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
-        self._count, self._scratch, self._gpus, self._kind = count, str(scratch), gpus, kind
+        self._count, self._scratch, self._gpus, self._kind = count, scratch, gpus, kind
         self._mailbox, self._groups = Mailbox(), Freeing()
         self._patience = Patience(gpus, kind)
         # a unit whose node died goes on elsewhere, under its name, from its last checkpoint

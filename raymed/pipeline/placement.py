@@ -11,6 +11,7 @@ from typing import Literal
 from raymed.cluster.attached import attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, gpu_kind_here, of_kind, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.errors import InputError
@@ -42,11 +43,11 @@ class Placement:
         """Where, for the reader."""
         return self.device if self.address is None else f"{self.device} of the Ray cluster"
 
-    def session(self, run: RunFolder) -> AbstractContextManager[Path]:
+    def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""
         if self.address is None:
             return embedded_ray(self.workers, int(self.gpus), run.log_folder)
-        return attached_ray(self.address, run.scratch_folder, run.log_folder)
+        return attached_ray(self.address, run.scratch, run.log_folder)
 
 
 def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Placement]:
@@ -59,7 +60,7 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
     with needed_paths(experiment) as needed:
-        nodes = check_nodes(address, run.scratch_folder, run.log_folder, needed, library_versions())
+        nodes = check_nodes(address, run.scratch, run.log_folder, needed, library_versions())
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
     return placement

@@ -24,7 +24,7 @@ from raymed.cluster.spreading import Node
 
 GB = 10**9
 VERSIONS = {"raymed": "0.1.0", "python": "3.12.3"}
-SHARED = Path("/shared/run")
+SHARED = "/shared/run"
 MACHINE = Machine(
     host="a",
     memory=64 * GB,

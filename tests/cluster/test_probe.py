@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pyarrow.fs import LocalFileSystem
 
 import raymed
 from raymed.cluster import machine_probe, probe
@@ -23,16 +24,18 @@ def test_versions_are_told_without_loading_what_they_are_of() -> None:
     assert probe.cuda() == torch.version.cuda
 
 
+@pytest.mark.parametrize("store", [None, LocalFileSystem()], ids=["folder", "store"])
 def test_words_are_written_and_read_and_a_place_that_cannot_be_written_is_a_fault(
-    tmp_path: Path,
+    tmp_path: Path, store: LocalFileSystem | None
 ) -> None:
     (tmp_path / "file").touch()
 
-    assert probe.write_word(str(tmp_path), "a") is None
-    assert probe.unread_words(str(tmp_path), ["a", "b"]) == ["b"]
+    place = (str(tmp_path), store)
+    assert probe.write_word(place, "a") is None
+    assert probe.unread_words(place, ["a", "b"]) == ["b"]
     (tmp_path / "a").write_text("another's")
-    assert probe.unread_words(str(tmp_path), ["a"]) == ["a"]
-    assert "Not a directory" in str(probe.write_word(str(tmp_path / "file"), "a"))
+    assert probe.unread_words(place, ["a"]) == ["a"]
+    assert "file" in str(probe.write_word((str(tmp_path / "file"), store), "a"))
 
 
 def test_files_and_folders_are_read_and_what_is_absent_is_a_fault(tmp_path: Path) -> None:

@@ -72,9 +72,10 @@ def test_what_is_given_goes_before_what_the_configuration_says(make: Make, tmp_p
     experiment = make("cluster.address=10.0.0.9:6379")
 
     assert visit_of(experiment, None, None).address == "10.0.0.9:6379"
-    assert visit_of(experiment, "auto", tmp_path).address == "auto"
+    assert visit_of(experiment, "auto", str(tmp_path)).address == "auto"
     default = visit_of(experiment, None, None).run
-    assert default == Path.cwd() / "runs" / experiment.name
+    assert default is not None
+    assert default.path == Path.cwd() / "runs" / experiment.name
     assert visit_of(experiment, "http://head:8265", None).run is None
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from raymed.cluster.findings import Finding
 from raymed.cluster.node_facts import NodeFacts
 from raymed.config import Experiment
+from raymed.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Visit:
 
     address: str | None
     experiment: Experiment | None = None
-    run: Path | None = None
+    run: RunFolder | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def _minor(release: str) -> list[str]:
 
 def _by_job(visit: Visit, jobs: "Jobs", python: str) -> Examination:
     experiment = visit.experiment
-    order = VisitOrder(experiment.name if experiment else None, visit.run, python)
+    run = None if visit.run is None else visit.run.place
+    order = VisitOrder(experiment.name if experiment else None, run, python)
     with tempfile.TemporaryDirectory(prefix="raymed-package-") as folder:
         package = pack(experiment, Path(folder), _PACKAGE_BYTES)
         job_id = jobs.order(order, package.folder)

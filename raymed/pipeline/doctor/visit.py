@@ -1,28 +1,30 @@
 """A visit to this machine, or to all nodes of a running Ray that this machine belongs to."""
 
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from raymed.cluster.asking import Question, ask_here, ask_nodes
-from raymed.cluster.attached import joined_ray, lets_in_without_token, make_folder
+from raymed.cluster.attached import joined_ray, lets_in_without_token
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.findings import Finding, judge_served, tell_served
 from raymed.cluster.health import judge_access, judge_machines, tell_machines
 from raymed.cluster.machine_probe import cards
 from raymed.cluster.node_facts import NodeFacts
+from raymed.cluster.scratch import Scratch, make, remove
 from raymed.cluster.session import address_here
 from raymed.cluster.spreading import Node
 from raymed.config import Experiment, is_url
 from raymed.errors import EngineError, InputError
 from raymed.pipeline.doctor.examination import Examination, Visit
 from raymed.pipeline.libraries import library_versions
+from raymed.runs import RunFolder
 
-_SECONDS = 30
+_SECONDS, _STORE_SECONDS = 30, 10
 THIS_MACHINE = "this machine"
 
 
@@ -40,7 +42,7 @@ def examine(visit: Visit) -> Examination:
             nodes = _asked(visit, question, findings)
         except InputError as error:
             findings.append(Finding.of(error))
-    place = visit.run if shared is not None else None
+    place = visit.run.place if visit.run is not None and shared is not None else None
     findings += judge_served(nodes, versions, place, needed)
     findings += judge_machines(nodes)
     findings += _unmet(visit, nodes)
@@ -78,13 +80,14 @@ def _asked_in_session(question: Question, findings: list[Finding]) -> list[NodeF
 
 
 def _folders(visit: Visit) -> dict[str, Path]:
-    folders = {} if visit.run is None else {"the run folder": visit.run}
+    local = visit.run is not None and visit.run.store is None
+    folders = {"the run folder": visit.run.path} if visit.run is not None and local else {}
     if visit.experiment is not None:
         folders["the cache"] = visit.experiment.cluster.cache_folder
     return folders
 
 
-def _shared(run: Path | None, stack: ExitStack, findings: list[Finding]) -> Path | None:
+def _shared(run: RunFolder | None, stack: ExitStack, findings: list[Finding]) -> Scratch | None:
     """Make the place in the run folder where nodes leave their words, if this machine can."""
     if run is None:
         return None
@@ -96,15 +99,23 @@ def _shared(run: Path | None, stack: ExitStack, findings: list[Finding]) -> Path
 
 
 @contextmanager
-def _place_in(run: Path) -> Iterator[Path]:
-    """Make a folder in the run folder, and remove it again with all that was not there before."""
-    made = [each for each in (run, *run.parents) if not each.exists()]
-    place = run / f".doctor-{uuid.uuid4().hex[:8]}"
+def _place_in(run: RunFolder) -> Iterator[Scratch]:
+    """Make a place in the run folder, and remove it again with all that was not there before."""
+    name = f".doctor-{uuid.uuid4().hex[:8]}"  # hidden: whoever builds there leaves it alone
+    if run.store is not None:
+        store = replace(run.store, patience=_STORE_SECONDS).below(name)
+        try:
+            yield store
+        finally:
+            with suppress(InputError, EngineError):  # what cannot be written there is told
+                remove(store)
+        return
+    made = [each for each in (run.path, *run.path.parents) if not each.exists()]
     try:
-        make_folder(place)
-        yield place
+        make(run.path / name)
+        yield run.path / name
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(run.path / name)
         for folder in made:
             with suppress(OSError):  # another made it meanwhile
                 folder.rmdir()
