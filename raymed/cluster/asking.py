@@ -74,7 +74,8 @@ def ask_here(question: Question, node: Node) -> NodeFacts:
     """Ask this machine without a Ray, as where none starts."""
     told = probe.look(question.to("here"))
     place = shared_place(question.place)
-    again = probe.look_again(place, ["here"], [])
+    wrote = ["here"] if told["unwritable"] is None else []
+    again = probe.look_again(place, wrote, [])
     now = time.time()
     return _facts(node, _Answer(told, now, now), _Answer(again, now, time.time()), {})
 

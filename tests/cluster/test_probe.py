@@ -5,16 +5,18 @@ import os
 import socket
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from pyarrow.fs import LocalFileSystem
+from pyarrow.fs import FileSelector, LocalFileSystem
 
 import raymed
 from raymed.cluster import machine_probe, probe
 from raymed.cluster.asking import Question, ask_here
 from raymed.cluster.node_facts import NodeFacts
 from raymed.cluster.spreading import Node
+from raymed.runs.store import RunStore
 
 
 def test_versions_are_told_without_loading_what_they_are_of() -> None:
@@ -78,3 +80,17 @@ def test_a_machine_without_a_ray_answers_and_its_facts_survive_json(tmp_path: Pa
     assert 0 < facts.machine.memory_free <= facts.machine.memory
     assert facts.machine.disks["the cache"] is not None
     assert NodeFacts.of(json.loads(json.dumps(asdict(facts)))) == facts
+
+
+def test_a_place_in_an_object_store_is_written_and_read_or_its_fault_is_told(s3: Any) -> None:
+    there, gone = RunStore.at("s3://ward/run/.doctor"), RunStore.at("s3://no-such-bucket/run")
+    node = Node("this machine", 2, 0)
+
+    well, ill = (ask_here(Question([], place), node) for place in (there, gone))
+
+    assert (well.unwritable, well.unread) == (None, ())
+    assert [each.path for each in s3.get_file_info(FileSelector("ward/run/.doctor"))] == [
+        "ward/run/.doctor/here"
+    ]
+    assert "no-such-bucket" in str(ill.unwritable)
+    assert ill.unread == ()

@@ -198,9 +198,7 @@ def test_where_nothing_answers_a_build_ends_within_a_minute(
 
 def doctor(*words: object) -> tuple[int, dict[str, Any], str]:
     """Let the doctor look; gives its exit code, what it found, and every word of its findings."""
-    began = time.monotonic()
     said = raymed("doctor", *words, "--json")
-    assert time.monotonic() - began < 60
     found = json.loads(said.stdout)
     told = [f"{each['place']}: {each['fault']}" for each in found["findings"]]
     return said.returncode, found, "\n".join(told)
@@ -210,9 +208,11 @@ def test_the_doctor_tells_of_three_nodes_within_a_minute_and_leaves_nothing(
     config_file: Path, nodes: Nodes, tmp_path: Path
 ) -> None:
     run = tmp_path / "runs" / "run"
+    began = time.monotonic()
 
     code, found, told = doctor(config_file, "--address", nodes.address, "--run", run)
 
+    assert time.monotonic() - began < 60
     assert (code, found["errors"], len(found["nodes"])) == (0, 0, 3), told
     assert all(node["versions"]["raymed"] == raymed_version for node in found["nodes"])
     assert f"{run}: was written from every node, and every node reads what the others" in told
