@@ -60,10 +60,11 @@ class Workers(Generic[AnyUnit]):
     died or others took it, holds no unit up.
     """
 
-    def __init__(self, count: int, gpus: float = 0) -> None:
-        """Start `count` workers with one core and `gpus` each, spread over the nodes."""
-        self._gpus, self._patience = gpus, Patience(gpus)
+    def __init__(self, count: int, gpus: float = 0, kind: str | None = None) -> None:
+        """Start `count` workers with a core and `gpus`, of a kind, each, spread over the nodes."""
+        self._gpus, self._patience = gpus, Patience(gpus, kind)
         spread = {"num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        spread |= {} if kind is None else {"accelerator_type": kind}
         self._create = ray.remote(_Worker).options(**spread).remote
         self._waiting: deque[_Given[AnyUnit]] = deque()
         self._starting: dict[Any, Any] = {}

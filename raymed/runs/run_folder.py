@@ -16,6 +16,7 @@ from raymed.config import Cluster, Experiment, read_experiment, write_experiment
 from raymed.data.holding import hold
 from raymed.errors import InputError
 from raymed.files import (
+    lacks_space,
     lock_holder,
     read_json,
     take_lock,
@@ -181,7 +182,13 @@ class RunFolder(Artifacts):
         Gives how the holder is named.
         """
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
-        held = take_lock(self.path / _LOCK, holder)
+        try:
+            held = take_lock(self.path / _LOCK, holder)
+        except OSError as error:
+            if lacks_space(error):
+                raise
+            fault = f"cannot be written to ({error.strerror})"
+            raise InputError(self.place, fault, "choose another folder with --run") from None
         if held is None:
             raise InputError(
                 self.place,
