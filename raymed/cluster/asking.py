@@ -10,6 +10,7 @@ from raymed.cluster import machine_probe, probe
 from raymed.cluster.node_facts import Machine, NodeFacts, clock_ahead
 from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, living, node_of
+from raymed.data.intake.objects.location import Location
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Question:
 
     packages: Sequence[str]
     place: Scratch | None = None
-    needed: Mapping[str, Path] | None = None
+    needed: Mapping[str, Path | Location] | None = None
     folders: Mapping[str, Path] | None = None
 
     def to(self, name: str) -> dict[str, Any]:
@@ -33,16 +34,21 @@ class Question:
             "packages": list(self.packages),
             "place": shared_place(self.place),
             "name": name,
-            "needed": {key: str(path) for key, path in (self.needed or {}).items()},
+            "needed": {key: place_of(each) for key, each in (self.needed or {}).items()},
             "folders": None if folders is None else {k: str(path) for k, path in folders.items()},
         }
 
 
-def shared_place(scratch: Scratch | None) -> tuple[str, Any] | None:
-    """Name the place as nodes take it: a folder and None, or a prefix and its file system."""
-    if scratch is None or isinstance(scratch, Path):
-        return None if scratch is None else (str(scratch), None)
-    return scratch.location.path, scratch.files
+def shared_place(scratch: Scratch | None) -> probe.Place | None:
+    """Name the place as nodes take it."""
+    if scratch is None:
+        return None
+    return place_of(scratch if isinstance(scratch, Path) else scratch.location)
+
+
+def place_of(place: Path | Location) -> probe.Place:
+    """Name a path, or a place in an object store, as nodes take it."""
+    return (str(place), None) if isinstance(place, Path) else (place.plain_path, place.uri)
 
 
 def ask_nodes(question: Question, seconds: float) -> list[NodeFacts]:

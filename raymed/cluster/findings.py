@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raymed.cluster.node_facts import NodeFacts
+from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError, some
 
 Severity = Literal["error", "warning", "fine"]
@@ -46,7 +47,7 @@ def judge_served(
     nodes: Sequence[NodeFacts],
     versions: Mapping[str, str],
     shared: str | None,
-    needed: Mapping[str, Path],
+    needed: Mapping[str, Path | Location],
 ) -> Iterator[Finding]:
     """Give the errors that keep nodes from working for a build, in the order of nodes.
 
@@ -88,7 +89,7 @@ def judge_unwritable(node: NodeFacts, shared: str) -> Iterator[Finding]:
         yield Finding("error", place_of(node), fault, f"choose another folder with --run: {SHARED}")
 
 
-def judge_unreadable(node: NodeFacts, needed: Mapping[str, Path]) -> Iterator[Finding]:
+def judge_unreadable(node: NodeFacts, needed: Mapping[str, Path | Location]) -> Iterator[Finding]:
     """Say that a node does not read what the configuration names."""
     for key, why in node.unreadable.items():
         fault = f"does not read {key}, {needed[key]} ({why})"
@@ -106,7 +107,7 @@ def tell_served(
     nodes: Sequence[NodeFacts],
     versions: Mapping[str, str],
     shared: str | None,
-    needed: Mapping[str, Path],
+    needed: Mapping[str, Path | Location],
 ) -> Iterator[Finding]:
     """Give what is well of that, as far as all nodes agree."""
     heard = [node for node in nodes if node.silence is None]

@@ -8,6 +8,7 @@ from raymed.cluster.attached import PLACE, attached_ray
 from raymed.cluster.findings import judge_served
 from raymed.cluster.scratch import Scratch, told
 from raymed.cluster.spreading import Node
+from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
 
 _SECONDS = 45
@@ -17,7 +18,7 @@ def check_nodes(
     address: str,
     scratch: Scratch,
     log_folder: Path,
-    needed: Mapping[str, Path],
+    needed: Mapping[str, Path | Location],
     versions: Mapping[str, str],
 ) -> list[Node]:
     """Join the Ray at an address, ask every node, leave it again; gives the nodes.

@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 from raymed.cluster.machine_probe import machine, unreached
 
-Place: TypeAlias = tuple[str, Any]
-"""A folder and None, or a prefix and the file system of `pyarrow` that it lies in."""
+Place: TypeAlias = tuple[str, str | None]
+"""A folder and None, or a path in an object store and the URI that `pyarrow.fs` connects by."""
 
 
 def look(question: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a question about this node, and leave a word in the shared place, if there is one.
 
-    `packages` are named, `needed` maps keys to paths, `place` and `name` are where to leave which
+    `packages` are named, `needed` maps keys to places, `place` and `name` are where to leave which
     word; `folders`, where there are any, ask about the machine too.
     """
     place, name = question["place"], question["name"]
@@ -47,12 +47,12 @@ def look_again(
 
 def write_word(place: Place, name: str) -> str | None:
     """Leave a word in the shared place; gives the fault, if there is one."""
-    folder, store = place
+    folder, uri = place
     try:
-        if store is None:
+        if uri is None:
             Path(folder, name).write_text(name)
         else:
-            with store.open_output_stream(f"{folder}/{name}") as stream:
+            with connected(uri).open_output_stream(f"{folder}/{name}") as stream:
                 stream.write(name.encode())
     except OSError as error:
         return str(error)
@@ -65,19 +65,30 @@ def unread_words(place: Place, names: Iterable[str]) -> list[str]:
 
 
 def _word(place: Place, name: str) -> str | None:
-    folder, store = place
+    folder, uri = place
     try:
-        if store is None:
+        if uri is None:
             return Path(folder, name).read_text()
-        with store.open_input_stream(f"{folder}/{name}") as stream:
+        with connected(uri).open_input_stream(f"{folder}/{name}") as stream:
             return str(stream.read().decode())
     except OSError:
         return None
 
 
-def unreadable(path: str) -> str | None:
-    """Tell why a file or folder cannot be read; None where it can."""
+def connected(uri: str) -> Any:
+    """Connect to an object store with this node's own keys and endpoint."""
+    from pyarrow import fs
+
+    return fs.FileSystem.from_uri(uri)[0]
+
+
+def unreadable(place: Place) -> str | None:
+    """Tell why a file, a folder or a prefix cannot be read; None where it can."""
+    path, uri = place
     try:
+        if uri is not None:
+            found = connected(uri).get_file_info(path).type.name
+            return "nothing is there" if found == "NotFound" else None
         if Path(path).is_dir():
             with os.scandir(path) as entries:
                 next(entries, None)

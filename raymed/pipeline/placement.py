@@ -1,11 +1,10 @@
 """Where a build's units run: which Ray, device, engine, how many processes at once."""
 
 import os
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal
 
 from raymed.cluster.attached import attached_ray
@@ -14,6 +13,7 @@ from raymed.cluster.preflight import check_nodes
 from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, gpu_kind_here, of_kind, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
+from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.libraries import library_versions
@@ -62,8 +62,8 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
     if address is None:
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
-    with needed_paths(experiment) as needed:
-        nodes = check_nodes(address, run.scratch, run.log_folder, needed, library_versions())
+    needed, versions = needed_places(experiment), library_versions()
+    nodes = check_nodes(address, run.scratch, run.log_folder, needed, versions)
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
     return placement
@@ -151,25 +151,21 @@ def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
     return wish if wish != "auto" else "workers" if reused else "train"
 
 
-@contextmanager
-def needed_paths(experiment: Experiment) -> Iterator[dict[str, Path]]:
-    """Name what units read beside the run folder, by its key in the configuration.
-
-    What is fetched lies in the cache: a file there shows who else reaches it.
-    """
-    data, cache = experiment.data, experiment.cluster.cache_folder
-    wanted = {
+def needed_places(experiment: Experiment) -> dict[str, Path | Location]:
+    """Name what units read beside the run folder, by its key in the configuration."""
+    data = experiment.data
+    paths = {
         f"recipes.{name}.pretrained.file": recipe.pretrained.file
         for name, recipe in experiment.recipes.items()
     }
-    with ExitStack() as stack:
-        if is_url(data.source):
-            cache.mkdir(parents=True, exist_ok=True)
-            shown = stack.enter_context(NamedTemporaryFile(dir=cache, prefix=".shared-"))
-            wanted["cluster.cache, which data.source is fetched into"] = Path(shown.name)
-        else:
-            wanted |= {"data.source": Path(data.source), "data.root": data.root}
-        yield {key: _existing(path) for key, path in wanted.items() if path is not None}
+    paths["data.root"] = data.root
+    found: dict[str, Path | Location] = {
+        key: _existing(path) for key, path in paths.items() if path is not None
+    }
+    if not is_url(data.source):
+        return {"data.source": _existing(Path(data.source)), **found}
+    location = Location.of(str(data.source))
+    return found if location.uri is None else {"data.source": location, **found}
 
 
 def _existing(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from pyarrow.fs import FileSelector, LocalFileSystem
+from pyarrow.fs import FileSelector
 
 import raymed
 from raymed.cluster import machine_probe, probe
@@ -26,12 +26,13 @@ def test_versions_are_told_without_loading_what_they_are_of() -> None:
     assert probe.cuda() == torch.version.cuda
 
 
-@pytest.mark.parametrize("store", [None, LocalFileSystem()], ids=["folder", "store"])
+@pytest.mark.parametrize("by_uri", [False, True])
 def test_words_are_written_and_read_and_a_place_that_cannot_be_written_is_a_fault(
-    tmp_path: Path, store: LocalFileSystem | None
+    tmp_path: Path, by_uri: bool
 ) -> None:
     (tmp_path / "file").touch()
 
+    store = tmp_path.as_uri() if by_uri else None
     place = (str(tmp_path), store)
     assert probe.write_word(place, "a") is None
     assert probe.unread_words(place, ["a", "b"]) == ["b"]
@@ -43,9 +44,9 @@ def test_words_are_written_and_read_and_a_place_that_cannot_be_written_is_a_faul
 def test_files_and_folders_are_read_and_what_is_absent_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 
-    assert probe.unreadable(str(tmp_path)) is None
-    assert probe.unreadable(str(tmp_path / "file")) is None
-    assert probe.unreadable(str(tmp_path / "gone")) == "No such file or directory"
+    assert probe.unreadable((str(tmp_path), None)) is None
+    assert probe.unreadable((str(tmp_path / "file"), None)) is None
+    assert probe.unreadable((str(tmp_path / "gone"), None)) == "No such file or directory"
 
 
 def test_ports_are_knocked_at() -> None:

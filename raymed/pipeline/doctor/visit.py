@@ -19,6 +19,7 @@ from raymed.cluster.scratch import Scratch, make, remove
 from raymed.cluster.session import address_here
 from raymed.cluster.spreading import Node
 from raymed.config import Experiment, is_url
+from raymed.data.intake.objects.location import Location
 from raymed.errors import EngineError, InputError
 from raymed.pipeline.doctor.examination import Examination, Visit
 from raymed.pipeline.libraries import library_versions
@@ -36,7 +37,7 @@ def examine(visit: Visit) -> Examination:
     versions = library_versions()
     with ExitStack() as stack:
         shared = _shared(visit.run, stack, findings)
-        needed = _needed(visit.experiment, stack, findings)
+        needed = _needed(visit.experiment, findings)
         question = Question(list(versions), shared, needed, _folders(visit))
         try:
             nodes = _asked(visit, question, findings)
@@ -121,17 +122,15 @@ def _place_in(run: RunFolder) -> Iterator[Scratch]:
                 folder.rmdir()
 
 
-def _needed(
-    experiment: Experiment | None, stack: ExitStack, findings: list[Finding]
-) -> dict[str, Path]:
+def _needed(experiment: Experiment | None, findings: list[Finding]) -> dict[str, Path | Location]:
     """Name what nodes must read; what is not there at all is a finding."""
     if experiment is None:
         return {}
-    from raymed.pipeline.placement import needed_paths
+    from raymed.pipeline.placement import needed_places
 
     source = experiment.data.source
     pattern = any(each in str(source) for each in "*?[{")
-    needed = stack.enter_context(needed_paths(experiment))
+    needed = needed_places(experiment)
     if not is_url(source) and not pattern and not Path(source).exists():
         fault = f"no such file or folder here: {source}"
         findings.append(Finding("error", "data.source", fault, "correct it, or mount it"))
