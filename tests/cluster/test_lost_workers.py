@@ -14,6 +14,8 @@ from raymed.cluster import Failed, Finished, run_units
 from raymed.cluster.embedded import embedded_ray
 from raymed.training import Progress
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Mortal:
