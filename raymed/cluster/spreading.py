@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from raymed.errors import EngineError
 
+_KIND = "accelerator_type:"
 _LOOK_SECONDS = 5.0
 _PATIENCE_SECONDS = 120.0
 """How long a lost node may take to come back, or an autoscaler to bring another."""
@@ -39,6 +40,14 @@ def nodes_here() -> list[Node]:
         for node in ray.nodes()
         if node["Alive"]
     ]
+
+
+def cards_here() -> list[str]:
+    """Name the kinds of GPU of the living nodes, as Ray knows them, each once."""
+    import ray
+
+    kinds = {name for node in ray.nodes() if node["Alive"] for name in node["Resources"]}
+    return sorted(kind.removeprefix(_KIND) for kind in kinds if kind.startswith(_KIND))
 
 
 class Patience:

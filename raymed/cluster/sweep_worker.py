@@ -9,6 +9,7 @@ from typing import Any
 import ray.tune
 
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.train import fit
 from raymed.cluster.units import Fault, Returned, Unit
 
@@ -25,7 +26,7 @@ class Work:
 
     units: Mapping[str, Unit]
     gpus: float
-    scratch: str
+    scratch: Scratch
     by_epoch: bool = False
 
     def without(self, name: str) -> "Work":
@@ -52,7 +53,11 @@ def work_on(config: dict[str, Any], mailbox: Mailbox) -> None:
 
 
 def _alone(name: str, unit: Unit, mailbox: Mailbox, by_epoch: bool) -> Fault | Returned:
+    """Work on a unit here; the next one, of this trial or another, finds its memory free."""
+    from raymed.training.freeing import free_memory
+
     with ExitStack() as stack:
+        stack.callback(free_memory)
         work = unit.work()
         stack.callback(work.close)
         while True:

@@ -13,6 +13,7 @@ import torch
 from raymed.cluster.attached import attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.errors import InputError
@@ -28,6 +29,8 @@ class Placement:
     """What a build runs on: `device` is the units', `own_device` the driver's.
 
     `gpus` is what all processes share; `address` that of a running Ray, None for an embedded one.
+    `cards` are the nodes with their GPUs where nobody said how many processes share them; then
+    `workers` is one a GPU, and small models may be packed.
     """
 
     device: Device
@@ -36,17 +39,19 @@ class Placement:
     gpus: float
     own_device: Device
     address: str | None = None
+    cards: tuple[Node, ...] = ()
 
     @property
     def told(self) -> str:
         """Where, for the reader."""
         return self.device if self.address is None else f"{self.device} of the Ray cluster"
 
-    def session(self, run: RunFolder) -> AbstractContextManager[Path]:
+    def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""
         if self.address is None:
-            return embedded_ray(self.workers, int(self.gpus), run.log_folder)
-        return attached_ray(self.address, run.scratch_folder, run.log_folder)
+            cores = sum(int(node.cpus) for node in self.cards)
+            return embedded_ray(max(self.workers, cores), int(self.gpus), run.log_folder)
+        return attached_ray(self.address, run.scratch, run.log_folder)
 
 
 def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Placement]:
@@ -59,7 +64,7 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
     with _needed(experiment) as needed:
-        nodes = check_nodes(address, run.scratch_folder, run.log_folder, needed, library_versions())
+        nodes = check_nodes(address, run.scratch, run.log_folder, needed, library_versions())
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
     return placement
@@ -79,7 +84,11 @@ def place(experiment: Experiment) -> Placement:
     for name, recipe in experiment.recipes.items():
         _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
     device: Device = "cuda" if gpus else "cpu"
-    return Placement(device, _engine(experiment, gpus), workers, min(workers, gpus), device)
+    cores = len(os.sched_getaffinity(0))
+    cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
+    return Placement(
+        device, _engine(experiment, gpus), workers, min(workers, gpus), device, cards=cards
+    )
 
 
 def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
@@ -102,7 +111,9 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
         _refuse_unmet(wish, name, recipe.workers, workers, 0)
     own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
     device: Device = "cuda" if gpus else "cpu"
-    return Placement(device, _engine(experiment, gpus), workers, share * workers, own)
+    cards = tuple(nodes) if gpus and wish.workers is None else ()
+    engine = _engine(experiment, gpus)
+    return Placement(device, engine, workers, share * workers, own, cards=cards)
 
 
 def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:

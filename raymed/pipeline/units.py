@@ -17,10 +17,19 @@ from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
 from raymed.pipeline.decoding import ImageCache, Sent, opened_here
 from raymed.pipeline.members import Member, Scheme, is_complete
-from raymed.pipeline.memory import PeakMemory
+from raymed.pipeline.memory import PeakMemory, card_name
 from raymed.pipeline.prepare import Prepared
-from raymed.runs import RunFolder
-from raymed.training import FoldContext, Progress, Ranks, compute_features, feature_file, train_fold
+from raymed.runs import MemberFolder, RunFolder
+from raymed.stories import Story
+from raymed.training import (
+    FoldContext,
+    MicroBatch,
+    Progress,
+    Ranks,
+    compute_features,
+    feature_file,
+    train_fold,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class FeatureUnit:
 
     member: str
     recipe: Recipe
+    run: RunFolder
     images: Sent
     target: Path
     device: str
@@ -42,6 +52,7 @@ class FeatureUnit:
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
+        self.run.bring_inputs()
         images = yield from opened_here(self.images)
         yield from compute_features(self.recipe, images, self.target, self.device, self.seed)
 
@@ -60,7 +71,7 @@ class FoldUnit:
 
     member: str
     recipe: Recipe
-    run: Path
+    run: RunFolder
     member_id: str
     fold: int
     images: Sent
@@ -84,10 +95,15 @@ class FoldUnit:
 
         Goes on from `checkpoint`, or from an earlier attempt that came further.
         """
+        self.run.bring_inputs()
         images = yield from opened_here(self.images)
-        folder, ranks = RunFolder(self.run).member(self.member_id), Ranks.here()
+        folder, ranks = self.run.member(self.member_id), Ranks.here()
+        if ranks.first:
+            folder.bring_attempts(self.fold)
         earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
         attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
+        samples, card = _samples(self.run), card_name(self.device)
+        learned = _learned(folder, samples.folds, card) if ranks.first else None
         context = FoldContext(
             self.member_id,
             attempt,
@@ -98,20 +114,29 @@ class FoldUnit:
             self.seed,
             self.checkpoint_seconds,
             ranks=ranks,
+            micro=MicroBatch(ranks.agree(learned)),
         )
         started, memory = time.monotonic(), PeakMemory.begin(self.device)
         if self.features is not None:  # there already, but in the cache of another node
             yield from compute_features(self.recipe, images, self.features, self.device, self.seed)
-        moved = yield from train_fold(self.recipe, self.fold, _samples(self.run), context)
+        training = Story(train_fold(self.recipe, self.fold, samples, context))
+        for progress in training:
+            if progress.checkpoint is not None and ranks.first:
+                folder.keep_attempt(self.fold, attempt)
+            yield progress
+        if ranks.first:
+            folder.keep_attempt(self.fold, attempt)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
             "peak_bytes": memory.in_bytes(),
+            "micro_batch": context.micro.most,
             "device": self.device,
+            "card": card,
             "workers": ranks.world,
             "threads": torch.get_num_threads(),
             "processor": platform.machine(),
             "torch": torch.__version__,
-            "moved": [asdict(group) for group in moved],
+            "moved": [asdict(group) for group in training.result],
         }
         return Trained(attempt, facts)
 
@@ -129,7 +154,7 @@ def feature_units(
         if complete(target.parent) is None and target not in units:
             images = _source(experiment, run, prepared, member.recipe)
             units[target] = FeatureUnit(
-                member.name, member.recipe, images, target, device, experiment.seed
+                member.name, member.recipe, run, images, target, device, experiment.seed
             )
     return list(units.values())
 
@@ -137,10 +162,10 @@ def feature_units(
 def fold_units(
     experiment: Experiment, run: RunFolder, members: list[Member], prepared: Prepared, device: str
 ) -> list[FoldUnit]:
-    """List the folds that are not complete, fine-tuned members first: they take longest."""
+    """List the folds that are not complete."""
     cache, seed, manifest = experiment.cluster.cache_folder, experiment.seed, prepared.manifest
     units = []
-    for member in sorted(members, key=lambda member: member.recipe.is_probe):
+    for member in members:
         if is_complete(member, prepared.folds.count):
             continue
         recipe, features = member.recipe, None
@@ -153,7 +178,7 @@ def fold_units(
                     FoldUnit(
                         member.name,
                         recipe,
-                        run.path,
+                        run,
                         member.id,
                         fold,
                         images,
@@ -188,7 +213,14 @@ def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below:
     return rows
 
 
+def _learned(folder: MemberFolder, folds: int, card: str | None) -> int | None:
+    """Give the least that the member's complete folds took at once, where memory had run out."""
+    done = [fold for fold in range(folds) if (folder.fold(fold) / "DONE.json").is_file()]
+    known = [facts for fold in done if (facts := folder.fold_facts(fold)).get("card") == card]
+    learned = [facts["micro_batch"] for facts in known if facts.get("micro_batch") is not None]
+    return min(learned, default=None)
+
+
 @lru_cache(maxsize=2)
-def _samples(run: Path) -> SampleColumns:
-    folder = RunFolder(run)
-    return SampleColumns.of(Manifest.read(folder.manifest_file), Folds.read(folder.folds_file))
+def _samples(run: RunFolder) -> SampleColumns:
+    return SampleColumns.of(Manifest.read(run.manifest_file), Folds.read(run.folds_file))

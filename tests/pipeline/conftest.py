@@ -13,7 +13,8 @@ import yaml
 from raymed.config import Experiment, parse_experiment
 from raymed.data.phantom import STAGES, write_phantoms
 from raymed.pipeline.build import Built, build
-from raymed.pipeline.units import fold_units
+from raymed.pipeline.ordering import longest_first
+from raymed.pipeline.units import FoldUnit
 
 SETTINGS: dict[str, Any] = {
     "name": "tiny",
@@ -93,9 +94,9 @@ def backwards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     came: list[Any] = []
 
     def turned(*arguments: Any) -> list[Any]:
-        units = fold_units(*arguments)
-        came.extend((unit.member, unit.fold) for unit in units)
+        units = longest_first(*arguments)
+        came.extend((unit.member, unit.fold) for unit in units if isinstance(unit, FoldUnit))
         return units[::-1]
 
-    monkeypatch.setattr("raymed.pipeline.training.fold_units", turned)
+    monkeypatch.setattr("raymed.pipeline.training.longest_first", turned)
     return came
