@@ -88,7 +88,9 @@ def measured_together(
             known[unit.recipe] = footprint
     if asked:
         yield Stage("measuring the memory that models take of a card", 0, len(asked))
-        engine = start_engine("workers", min(len(asked), int(placement.gpus)), 1, scratch)
+        engine = start_engine(
+            "workers", min(len(asked), int(placement.gpus)), 1, scratch, placement.gpu_kind
+        )
         for done, said in enumerate(
             said for said in run_units(asked, engine) if not isinstance(said, Reported)
         ):
@@ -116,7 +118,9 @@ def _of_each_recipe(
         for member in scheme.members:
             recipe = member.recipe
             if recipe in left and recipe not in found:
-                images = cache.source(manifest, recipe.size, scheme.run.manifest_file)
+                images = cache.source(
+                    manifest, recipe.size, scheme.run.manifest_file, experiment.data
+                )
                 found[recipe] = FootprintUnit(
                     member.name, recipe, images, len(manifest.classes), device
                 )
