@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,34 @@ def shared_data() -> Path:
     if not (folder / "alzheimer").is_dir():
         pytest.skip(f"no real data at {folder} (set RAYMED_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A real server of the S3 protocol on this machine."""
+    server_of = pytest.importorskip("moto.server", reason="moto[server] is not installed")
+
+    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """pyarrow's file system on the server, which the environment names, with an empty bucket."""
+    from pyarrow import fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store, _ = fs.FileSystem.from_uri("s3://ward?allow_bucket_creation=true")
+    store.create_dir("ward")
+    store.delete_dir_contents("ward")
+    return store

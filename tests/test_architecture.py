@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "raymed"
 
 LAYERS = [
     {"errors", "stories"},
-    {"files"},
+    {"files", "tables"},
     {"config"},
     {"data", "models", "optim", "losses"},
     {"training"},

@@ -21,7 +21,7 @@ _SEVERITIES = ("serious", "warning", "note")
 
 
 def show_check(
-    experiment: Experiment, run: Path | None, output: Path | None, *, as_json: bool
+    experiment: Experiment, run: Path | str | None, output: Path | None, *, as_json: bool
 ) -> None:
     """Check the data and print what was found; ends with exit code 1 where a build would stop."""
     console = Console(stderr=as_json)

@@ -17,7 +17,7 @@ from raymed.report.comparison import COMPARISON_FILES, verdict_of
 from raymed.report.wording import number
 
 
-def show_comparison(experiment: Experiment, run: Path | None, *, sharpness: bool) -> None:
+def show_comparison(experiment: Experiment, run: Path | str | None, *, sharpness: bool) -> None:
     """Compare, showing progress, then the gains and the paths of the page and the table.
 
     Ends as a build does: with exit code 3 when members failed, with 130 when stopped.

@@ -35,7 +35,7 @@ _COLUMNS = {
 }
 
 
-def show_build(experiment: Experiment, run: Path | None) -> None:
+def show_build(experiment: Experiment, run: Path | str | None) -> None:
     """Build, showing progress, then the summary and the path of the report.
 
     Ends with exit code 3 when members failed.
@@ -171,6 +171,8 @@ def _print_summary(console: Console, built: Built) -> None:
         console.print("[yellow]Patients are not declared: leakage was not excluded.[/]")
     console.print("* the stack that predicts; its figures are cross-fitted by patient")
     console.print(f"report: {built.run.report_file}", soft_wrap=True, highlight=False)
+    if built.run.store is not None:
+        console.print(f"all of it lies in {built.run.place}", soft_wrap=True, highlight=False)
 
 
 def scores_table(title: str, metrics: dict[str, Any], scores: list[dict[str, Any]]) -> Table:

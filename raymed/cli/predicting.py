@@ -10,7 +10,7 @@ from raymed.runs import RunFolder
 
 
 def show_predictions(
-    run: Path,
+    run: Path | str,
     images: Path,
     output: Path,
     *,

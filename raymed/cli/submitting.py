@@ -19,7 +19,7 @@ from raymed.cli.grid import duration
 from raymed.cli.verbs.application import loading
 from raymed.cluster.package import named_paths, pack
 from raymed.cluster.submission import Job, Submission, dashboard_address
-from raymed.config import Experiment
+from raymed.config import Experiment, is_url
 from raymed.errors import EngineError, InputError
 from raymed.files import told_size
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def verb_options(
-    verb: str, from_study: int | None, warm_start: Path | None, *, sharpness: bool
+    verb: str, from_study: int | None, warm_start: str | None, *, sharpness: bool
 ) -> tuple[str, ...]:
     """Give the options that the verb itself takes; one of another verb is refused."""
     given = {
@@ -121,14 +121,17 @@ def show_stop(jobs: "Jobs", job_id: str) -> None:
     _say(Console(), _end(job))
 
 
-def _absolute(option: str, path: Path) -> Path:
+def _absolute(option: str, place: str) -> str:
+    if is_url(place):
+        return place
+    path = Path(place)
     if not path.is_absolute():
         raise InputError(
-            f"{option} {path}",
+            f"{option} {place}",
             "is relative, and a job runs elsewhere",
             "give an absolute path on a file system that the cluster shares",
         )
-    return Path(os.path.normpath(path))
+    return os.path.normpath(path)
 
 
 def _ways(jobs: "Jobs", job_id: str) -> str:

@@ -20,7 +20,9 @@ FLATTERS = (
 OTHER_DATA = "a test split, or other data, would tell without any choice"
 
 
-def show_search(experiment: Experiment, run: Path | None, warm_start: Path | None) -> None:
+def show_search(
+    experiment: Experiment, run: Path | str | None, warm_start: Path | str | None
+) -> None:
     """Search, showing progress, then the best trials."""
     console = Console()
     tuned = follow_until_stopped(tune_events(experiment, run, warm_start=warm_start), console)

@@ -1,10 +1,10 @@
 """The cluster: the only folder that imports Ray, and only when something is to run."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 from raymed.cluster.schedule import Engine, run_units
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import cards_here
 from raymed.cluster.trials import Decider, TrialUnits
 from raymed.cluster.units import Failed, Finished, Reported, Said
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def start_engine(
-    name: Literal["workers", "train"], count: int, gpus: float, scratch: Path
+    name: Literal["workers", "train"], count: int, gpus: float, scratch: Scratch
 ) -> Engine[Any]:
     """Start an engine in the running Ray: `count` processes at once, `gpus` each."""
     if name == "workers":
@@ -41,7 +41,7 @@ def sweep(
     workers: int,
     gpus: float,
     processes: int,
-    scratch: Path,
+    scratch: Scratch,
     *,
     by_epoch: bool = False,
 ) -> Iterator[Said[Any] | None]:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from raymed.cluster.scratch import Scratch, make, remove
 from raymed.cluster.session import connected
 from raymed.errors import InputError
 from raymed.files import write_json
@@ -26,19 +26,17 @@ _START_RAY = "start it with `ray start --head`, or leave cluster.address out"
 
 
 @contextmanager
-def attached_ray(address: str, scratch: Path, log_folder: Path) -> Iterator[Path]:
+def attached_ray(address: str, scratch: Scratch, log_folder: Path) -> Iterator[Scratch]:
     """Join the Ray at an address (`auto` or `HOST:PORT`) and leave it again; gives `scratch`.
 
-    `scratch` must be a path that every node reaches; it is made, and removed with what lies in it.
+    `scratch` must be a place that every node reaches; it is made, and removed with what lies in it.
     Ray's logs stay on its nodes: `log_folder` gets a `cluster.json` that says where, and where
     Ray's dashboard is (null where there is none). Raises
     `InputError` where no Ray answers in half a minute or this machine is none of its nodes, and in
     a process that is connected already.
     """
-    remove = partial(shutil.rmtree, scratch, ignore_errors=True)
-    with connected(partial(_join, address), remove):
-        remove()
-        scratch.mkdir(parents=True)
+    with connected(partial(_join, address), partial(remove, scratch)):
+        make(scratch)
         _note_logs(log_folder)
         yield scratch
 

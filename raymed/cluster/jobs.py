@@ -54,15 +54,17 @@ class Jobs:
         self.address = address
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+        # Ray leaves the line of a log that fell quiet to the collector, which tells of it
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         with environment({"RAY_API_SERVER_ADDRESS": address}), self._asking():  # it goes before
             self._client = _Client(address)
 
     def submit(self, wish: Submission, package: Path, job_id: str | None = None) -> str:
         """Submit a job and return its id; a run folder has one job at a time."""
         for job in self.list():
-            if not job.ended and job.run == str(wish.run):
+            if not job.ended and job.run == wish.run:
                 raise InputError(
-                    str(wish.run),
+                    wish.run,
                     f"the job {job.id} ({job.verb}, {job.state}) works on this folder",
                     f"follow it: raymed logs {job.id} --follow; or stop it: raymed stop {job.id}",
                 )

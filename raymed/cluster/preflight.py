@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from raymed.cluster.attached import PLACE, attached_ray
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, nodes_here
 from raymed.errors import InputError
+from raymed.runs.store import RunStore
 
 _SECONDS = 45
 _SHARED = "every node must reach it at the same path, on a shared file system"
@@ -14,7 +16,7 @@ _SHARED = "every node must reach it at the same path, on a shared file system"
 
 def check_nodes(
     address: str,
-    scratch: Path,
+    scratch: Scratch,
     log_folder: Path,
     needed: Mapping[str, Path],
     versions: Mapping[str, str],
@@ -31,18 +33,19 @@ def check_nodes(
         alive = [node for node in ray.nodes() if node["Alive"]]
         look, read = _functions()
         asked = {key: str(path) for key, path in needed.items()}
-        files = [str(scratch / node["NodeID"]) for node in alive]
-        own = {node["NodeID"]: str(scratch / node["NodeID"]) for node in alive}
-        found = _ask(alive, look, {id_: (file, asked, list(versions)) for id_, file in own.items()})
+        base, store = str(scratch), None
+        if isinstance(scratch, RunStore):
+            base, store = scratch.location.path, scratch.files
+        own = {node["NodeID"]: f"{base}/{node['NodeID']}" for node in alive}
+        packages = list(versions)
+        found = _ask(alive, look, {id_: (own[id_], store, asked, packages) for id_ in own})
         for node in alive:
-            _refuse(node["NodeManagerAddress"], found[node["NodeID"]], scratch, needed, versions)
-        unread = _ask(alive, read, dict.fromkeys(own, (files,)))
+            _refuse(node["NodeManagerAddress"], found[node["NodeID"]], base, needed, versions)
+        unread = _ask(alive, read, dict.fromkeys(own, (list(own.values()), store)))
         for node in alive:
             for file in unread[node["NodeID"]]:
                 other = next(each for each in alive if each["NodeID"] == Path(file).name)
-                fault = (
-                    f"does not read what node {other['NodeManagerAddress']} wrote into {scratch}"
-                )
+                fault = f"does not read what node {other['NodeManagerAddress']} wrote into {base}"
                 raise InputError(_named(node["NodeManagerAddress"]), fault, _SHARED)
         return nodes_here()
 
@@ -54,7 +57,7 @@ def _named(ip: str) -> str:
 def _refuse(
     ip: str,
     found: Mapping[str, Any],
-    scratch: Path,
+    scratch: str,
     needed: Mapping[str, Path],
     versions: Mapping[str, str],
 ) -> None:
@@ -103,7 +106,7 @@ def _ask(
 def _functions() -> tuple[Any, Any]:
     """Make what nodes run. It travels by value: a node without raymed can say so."""
 
-    def look(own: str, needed: dict[str, str], packages: list[str]) -> dict[str, Any]:
+    def look(own: str, store: Any, needed: dict[str, str], packages: list[str]) -> dict[str, Any]:
         import importlib
         import importlib.metadata
         import os
@@ -123,7 +126,11 @@ def _functions() -> tuple[Any, Any]:
 
         unwritable = None
         try:
-            pathlib.Path(own).write_text(own)
+            if store is None:
+                pathlib.Path(own).write_text(own)
+            else:
+                with store.open_output_stream(own) as stream:
+                    stream.write(own.encode())
         except OSError as error:
             unwritable = str(error)
         return {
@@ -132,13 +139,19 @@ def _functions() -> tuple[Any, Any]:
             "unreadable": [key for key, path in needed.items() if not os.access(path, os.R_OK)],
         }
 
-    def read(files: list[str]) -> list[str]:
+    def read(files: list[str], store: Any) -> list[str]:
         import pathlib
+
+        def content(file: str) -> str:
+            if store is None:
+                return pathlib.Path(file).read_text()
+            with store.open_input_stream(file) as stream:
+                return str(stream.read().decode())
 
         unread = []
         for file in files:
             try:
-                if pathlib.Path(file).read_text() != file:
+                if content(file) != file:
                     unread.append(file)
             except OSError:
                 unread.append(file)

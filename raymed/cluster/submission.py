@@ -25,7 +25,7 @@ class Submission:
 
     verb: str
     experiment: str
-    run: Path
+    run: str
     options: tuple[str, ...] = ()
     python: str = "python"
     """As the head's shell reads it, so that $HOME means the home there."""
@@ -34,13 +34,13 @@ class Submission:
     def command(self) -> str:
         """The shell command, for a working directory that is the package."""
         what = ("-m", "raymed.cli", self.verb, f"{self.experiment}.yaml", JOINED)
-        words = (*what, "--run", str(self.run), *self.options)
+        words = (*what, "--run", self.run, *self.options)
         return f"{self.python} {shlex.join(words)}"
 
     @property
     def metadata(self) -> dict[str, str]:
         """What `raymed jobs` reads back."""
-        return {_VERB: self.verb, _EXPERIMENT: self.experiment, _RUN: str(self.run)}
+        return {_VERB: self.verb, _EXPERIMENT: self.experiment, _RUN: self.run}
 
 
 def runtime_env(package: Path) -> dict[str, Any]:

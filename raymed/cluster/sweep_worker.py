@@ -9,6 +9,7 @@ from typing import Any
 import ray.tune
 
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.telling import Telling
 from raymed.cluster.train import fit
 from raymed.cluster.units import Fault, Returned, Unit
@@ -26,7 +27,7 @@ class Work:
 
     units: Mapping[str, Unit]
     gpus: float
-    scratch: str
+    scratch: Scratch
     by_epoch: bool = False
 
     def without(self, name: str) -> "Work":

@@ -6,7 +6,6 @@ import threading
 import uuid
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Generic
 
 import ray
@@ -14,6 +13,7 @@ import ray.tune
 
 from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.session import environment
 from raymed.cluster.spreading import Patience
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
@@ -41,7 +41,7 @@ def sweep(
     workers: int,
     gpus: float,
     processes: int,
-    scratch: Path,
+    scratch: Scratch,
     *,
     by_epoch: bool = False,
 ) -> Iterator[Said[AnyUnit] | None]:
@@ -77,11 +77,11 @@ class _Run(Generic[AnyUnit]):
         decider: Decider[AnyUnit],
         gpus: float,
         processes: int,
-        scratch: Path,
+        scratch: Scratch,
         by_epoch: bool,
     ) -> None:
         self.trials = Trials(decider)
-        self._gpus, self._processes, self._scratch = gpus, processes, str(scratch)
+        self._gpus, self._processes, self._scratch = gpus, processes, scratch
         self._as_work = partial(Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch)
         self._mailbox, self._groups = Mailbox(), Freeing()
         self._patience = Patience(gpus)
@@ -122,7 +122,7 @@ class _Run(Generic[AnyUnit]):
                     ),
                     run_config=ray.tune.RunConfig(
                         name=f"sweep-{uuid.uuid4().hex[:8]}",
-                        storage_path=self._scratch,
+                        **storage_of(self._scratch),
                         stop=Stopped(self.trials),
                         failure_config=ray.tune.FailureConfig(max_failures=1),
                         verbose=0,

@@ -15,6 +15,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
+from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.spreading import Patience
 from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
@@ -61,7 +62,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
                 config["mailbox"].put(config["name"], telling.told(progress))
 
 
-def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> Fault | Returned:
+def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays.
 
     Train tries again when a process dies, but not while its run is starting: that is done here.
@@ -83,7 +84,9 @@ def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> F
     return Fault(_DIED, trace)
 
 
-def _trainer(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str) -> TorchTrainer:
+def _trainer(
+    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch
+) -> TorchTrainer:
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
@@ -94,7 +97,7 @@ def _trainer(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: str)
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=scratch,
+            **storage_of(scratch),
             failure_config=FailureConfig(max_failures=1, controller_failure_limit=2),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
@@ -118,9 +121,9 @@ def _fault_of(error: Any) -> Fault:
 class TrainRuns(Generic[AnyUnit]):
     """Runs of Ray Train side by side."""
 
-    def __init__(self, count: int, scratch: Path, gpus: float = 0) -> None:
+    def __init__(self, count: int, scratch: Scratch, gpus: float = 0) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
-        self._count, self._scratch, self._gpus = count, str(scratch), gpus
+        self._count, self._scratch, self._gpus = count, scratch, gpus
         self._mailbox, self._groups = Mailbox(), Freeing()
         self._patience = Patience(gpus)
         # a unit whose node died goes on elsewhere, under its name, from its last checkpoint

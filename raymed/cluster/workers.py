@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 import ray
@@ -11,10 +11,15 @@ from ray.exceptions import ObjectLostError, RayActorError, RayError
 from raymed.cluster.spreading import Patience
 from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
+from raymed.stories import Story
 from raymed.training import Progress
 
 _TRIES = 2
-"""A unit whose worker died, or its node, is tried once more; a unit that raised is not."""
+"""A unit whose worker died, or its node, is tried once more, and again where it came further than
+before; a unit that raised is not."""
+_STARTS = 2
+"""How often in a row each worker may fail to start before a unit pays for it: Ray also starts them
+on a node that is lost, until it has noticed."""
 
 
 class _Worker:
@@ -41,19 +46,21 @@ class _Worker:
         yield end
 
     def _worked(self, unit: Unit) -> Generator[Progress, None, Any]:
-        work = unit.work()
-        while True:
-            try:
-                progress = next(work)
-            except StopIteration as end:
-                return end.value
+        work = Story(unit.work())
+        for progress in work:
             yield self._telling.told(progress)
+        return work.result
 
 
 @dataclass(frozen=True)
 class _Given(Generic[AnyUnit]):
     unit: AnyUnit
     tries: int = 1
+    step: int = 0
+
+    def reported(self, step: int) -> "_Given[AnyUnit]":
+        """Count tries anew where it came further."""
+        return self if step <= self.step else replace(self, tries=1, step=step)
 
 
 class Workers(Generic[AnyUnit]):
@@ -72,6 +79,7 @@ class Workers(Generic[AnyUnit]):
         self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
         self._streams: dict[Any, tuple[_Given[AnyUnit], Any]] = {}
+        self._failed_starts, self._most_failed_starts = 0, _STARTS * count
         for _ in range(count):
             self._start_worker()
 
@@ -123,9 +131,11 @@ class Workers(Generic[AnyUnit]):
             ray.get(beginning)
         except RayError as error:
             self._start_worker()
-            if self._waiting:
+            self._failed_starts += 1
+            if self._waiting and self._failed_starts > self._most_failed_starts:
                 yield from self._again(self._waiting.popleft(), error)
         else:
+            self._failed_starts = 0
             self._idle.append(worker)
             self._patience.begun()
 
@@ -142,13 +152,14 @@ class Workers(Generic[AnyUnit]):
             yield self._end(stream, Fault(f"{type(error).__name__}: {error}", str(error)))
         else:
             if isinstance(said, Progress):
+                self._streams[stream] = given.reported(said.step), worker
                 yield Reported(given.unit, said)
             else:
                 yield self._end(stream, said)
 
     def _again(self, given: _Given[AnyUnit], error: RayError) -> Iterator[Said[AnyUnit]]:
         if given.tries < _TRIES:
-            self._waiting.appendleft(_Given(given.unit, given.tries + 1))
+            self._waiting.appendleft(replace(given, tries=given.tries + 1))
         else:
             yield Failed(given.unit, "its worker process died, twice", str(error))
 

@@ -17,6 +17,7 @@ from raymed.config import DataConfig
 from raymed.data.intake.manifest import Manifest
 from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
+from raymed.tables import read_parquet
 
 TEST = -1
 
@@ -51,7 +52,7 @@ class Folds:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote; refuse a table that was changed since."""
-        table = pq.read_table(path)
+        table = read_parquet(path)
         folds = cls(
             tuple(table["sample_id"].to_pylist()),
             tuple(table["patient"].to_pylist()),

@@ -19,6 +19,7 @@ from raymed.data.predictions import logits_of, prediction_schema
 from raymed.ensemble.oof import OofTable, words
 from raymed.errors import InputError, some
 from raymed.files import whole_file
+from raymed.tables import open_parquet
 
 BATCH = 65_536
 """So many rows of a member are read at a time."""
@@ -62,7 +63,7 @@ def join_members(
     schema = prediction_schema(len(manifest.classes)).with_metadata(metadata)
     with _written(target, schema) as joined:
         for place, (member, path) in enumerate(files.items()):
-            with pq.ParquetFile(path) as file:
+            with open_parquet(path) as file:
                 seeds = _read_member(member, file, samples, logits[:, place])
             if joined is not None:
                 which = np.full(samples.count, place, dtype=np.int32)

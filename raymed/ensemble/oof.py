@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from raymed.data.predictions import SPLIT, logits_of
 from raymed.errors import InputError
+from raymed.tables import open_arrow
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def member_rows(parts: Sequence[pa.Table], split: str) -> pa.Table:
 def read_oof(path: Path) -> OofTable:
     """Read what `join_members` wrote, batch by batch; each holds the rows of whole members."""
     try:
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+        with open_arrow(path) as file:
             metadata = {k.decode(): v.decode() for k, v in file.schema.metadata.items()}
             return _read(file, metadata)
     except (OSError, ValueError, KeyError, AttributeError) as error:

@@ -12,6 +12,7 @@ from raymed.files import read_json
 from raymed.pipeline.augmented import draw_augmented
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.gallery import draw_gallery
+from raymed.pipeline.held import held
 from raymed.pipeline.members import Member, Scheme, check_recipes, plan_members
 from raymed.pipeline.placement import placed
 from raymed.pipeline.prepare import prepare
@@ -48,9 +49,8 @@ def build_events(
 ) -> Generator[Event, None, Built]:
     """Build, telling what happens; the generator returns `Built`."""
     folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
-    with folder.lock():
-        stages = _stages(experiment, folder)
-        return (yield from recorded(stages, folder, experiment.name))
+    stages = _stages(experiment, folder)
+    return (yield from held(folder, recorded(stages, folder, experiment.name)))
 
 
 def _stages(experiment: Experiment, folder: RunFolder) -> Generator[Event, None, Built]:

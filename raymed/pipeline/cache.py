@@ -17,9 +17,10 @@ from raymed.data.holding import USED, in_use, last_use, remove
 from raymed.data.intake.objects.fetching import SOURCES, is_as_fetched
 from raymed.errors import InputError
 from raymed.files import complete, read_json
+from raymed.runs import COPIES
 
 FEATURES, HIDDEN = "features", "hidden"
-Kind = Literal["images", "features", "hidden groups", "source", "left over"]
+Kind = Literal["images", "features", "hidden groups", "source", "run", "left over"]
 
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 _TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp")
@@ -30,8 +31,8 @@ class Kept:
     """One thing in the cache: a folder, or a file of `hidden/`.
 
     `samples` is None where it is not known; `used` the time of its last use, in seconds since 1970.
-    A `source` is a data set that was fetched from a URL, `left over` what a killed process was
-    writing.
+    A `source` is a data set that was fetched from a URL, a `run` the copy of a run folder that lies
+    in an object store, `left over` what a killed process was writing.
     """
 
     kind: Kind
@@ -64,6 +65,7 @@ def list_cache(cache: Path) -> list[Kept]:
         *(_folder("features", path) for path in _inside(cache / FEATURES)),
         *(_file(path) for path in _inside(cache / HIDDEN)),
         *(_folder("source", path) for path in _inside(cache / SOURCES)),
+        *(_folder("run", path) for path in _inside(cache / COPIES)),
     ]
     return sorted(
         (kept for kept in found if kept is not None), key=lambda kept: kept.used, reverse=True
@@ -93,7 +95,7 @@ def verify_cache(cache: Path) -> Iterator[Verified]:
     The next build then decodes again what does not hold its checksum.
     """
     for kept in list_cache(cache):
-        if kept.kind == "left over" or not kept.is_whole:
+        if kept.kind in ("left over", "run") or not kept.is_whole:  # a build checks its run
             continue
         if kept.kind != "images":
             yield Verified(kept, 100, _reads(kept))
@@ -131,8 +133,10 @@ def _folder(kind: Kind, path: Path) -> Kept | None:
             return _file(path)
         files = [file for file in path.rglob("*") if file.is_file() and file.name != USED]
         size = sum(file.stat().st_blocks * 512 for file in files)
-        marker = path / ("fetched.json" if kind == "source" else "DONE.json")
-        is_whole = marker.is_file() if kind != "images" else Entry(path).facts() is not None
+        marker = {"source": "fetched.json", "run": "experiment.yaml"}.get(kind, "DONE.json")
+        is_whole = (path / marker).is_file()
+        if kind == "images":
+            is_whole = Entry(path).facts() is not None
         samples = _length(path / f"{kind}.npy")
         return Kept(kind, path, size, samples, last_use(path), is_whole, in_use(path))
     return None

@@ -12,6 +12,7 @@ from raymed.data.batches import Indices
 from raymed.data.folds import TEST
 from raymed.data.predictions import logits_of
 from raymed.data.samples import SampleColumns
+from raymed.data.shown_ids import ShownIds
 from raymed.ensemble import OofTable
 from raymed.evaluation import Case, surest_cases
 from raymed.pipeline.members import Member, member_table
@@ -28,7 +29,7 @@ def choose_cases(
     """Choose the cases of each split, JSON-ready; none where the experiment wants none.
 
     Probabilities are the patient's, from the stack and from each member; `images` counts the
-    images that they are the mean of.
+    images that they are the mean of. Codes stand for sample and patient: metrics are shared.
     """
     prepared, most = scorer.prepared, scorer.experiment.evaluate.gallery
     if not most:
@@ -47,8 +48,9 @@ def choose_cases(
         logits = [_logits_on_test(member, len(rows)) for member in members]
         splits.append(_Split("test", rows, on_test[scorer.highest], np.stack(logits, axis=2)))
     names = [member.name for member in members]
+    ids = ShownIds.coded(prepared.manifest.table["checksum"])
     return [
-        split.describe(case, samples, names, prepared.manifest.classes)
+        split.describe(case, samples, names, prepared.manifest.classes, ids)
         for split in splits
         for case in split.surest(samples, most)
     ]
@@ -72,16 +74,21 @@ class _Split:
         return surest_cases(self.stack, labels, patients, most)
 
     def describe(
-        self, case: Case, samples: SampleColumns, names: Sequence[str], classes: Sequence[str]
+        self,
+        case: Case,
+        samples: SampleColumns,
+        names: Sequence[str],
+        classes: Sequence[str],
+        ids: ShownIds,
     ) -> dict[str, Any]:
-        """Say who it is, and what the stack and each member predict."""
+        """Say who it is, by codes, and what the stack and each member predict."""
         shown = self.rows[case.shown]
         said = softmax(self.logits[:, case.rows].astype(np.float64), axis=3).mean(axis=(0, 1))
         return {
             "split": self.name,
             "right": case.right,
-            "sample_id": str(samples.sample_ids[shown]),
-            "patient": str(samples.patients[shown]),
+            "sample": ids.sample(str(samples.sample_ids[shown])),
+            "patient": ids.patient(str(samples.patients[shown])),
             "images": len(case.rows),
             "label": classes[case.label],
             "predicted": classes[case.predicted],

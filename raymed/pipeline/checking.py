@@ -36,6 +36,7 @@ from raymed.pipeline.decoding import (
     look_at_images,
 )
 from raymed.pipeline.events import Event, Note, Stage
+from raymed.pipeline.held import kept
 from raymed.pipeline.listing import told
 from raymed.runs import RunFolder
 
@@ -99,7 +100,13 @@ def check_events(
 
     It lies in the run folder (default `./runs/<name>`), or at `output`.
     """
-    folder = RunFolder(Path(run) if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    return (yield from kept(folder, _stages(experiment, folder, output)))
+
+
+def _stages(
+    experiment: Experiment, folder: RunFolder, output: Path | None
+) -> Generator[Event, None, dict[str, Any]]:
     folder.refuse_other(experiment)
     checked = yield from check(experiment, folder)
     file = output if output is not None else folder.audit_file
@@ -121,7 +128,7 @@ def refuse_changed(run: RunFolder, manifest: Manifest, folds: Folds) -> None:
         ):
             if was != now:
                 raise InputError(
-                    str(run.path),
+                    run.place,
                     f"its {what} are not those of its source any more",
                     "restore the source, or build into another folder with --run",
                 )

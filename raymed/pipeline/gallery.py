@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -21,6 +22,7 @@ from raymed.config import Experiment
 from raymed.data.batches import as_images, inference_batches
 from raymed.data.folds import TEST
 from raymed.data.images import Pixels
+from raymed.data.shown_ids import ShownIds
 from raymed.files import digest, read_json, whole_file
 from raymed.models.saliency import NoMapError, saliency_maps
 from raymed.pipeline.decoding import ImageCache
@@ -93,7 +95,12 @@ def draw_gallery(
     except NoMapError as error:
         maps, fault = {}, error.fault
     rows = [
-        {**case, "image": _png(look.pixels[at]), "saliency": _png(maps[at]) if at in maps else None}
+        {
+            **case,
+            **look.ids(at),
+            "image": _png(look.pixels[at]),
+            "saliency": _png(maps[at]) if at in maps else None,
+        }
         for at, case in enumerate(cases)
     ]
     facts = {"about": about, "member": member.name, "fault": fault}
@@ -112,6 +119,7 @@ class _Look:
     classes: npt.NDArray[np.int64]
     class_count: int
     device: str
+    samples: pd.DataFrame  # the manifest's rows of the cases
 
     @classmethod
     def of(
@@ -124,8 +132,9 @@ class _Look:
     ) -> "_Look":
         """Find the cases' images and folds."""
         manifest = prepared.manifest
-        places = {name: row for row, name in enumerate(manifest.table["sample_id"])}
-        rows = np.array([places[case["sample_id"]] for case in cases], dtype=np.int64)
+        ids = ShownIds.coded(manifest.table["checksum"])
+        places = {ids.sample(name): row for row, name in enumerate(manifest.table["sample_id"])}
+        rows = np.array([places[case["sample"]] for case in cases], dtype=np.int64)
         own = prepared.folds.fold[rows].astype(np.int64)
         return cls(
             member,
@@ -134,7 +143,12 @@ class _Look:
             np.array([manifest.classes.index(case["predicted"]) for case in cases]),
             len(manifest.classes),
             device,
+            manifest.table.iloc[rows],
         )
+
+    def ids(self, at: int) -> dict[str, str]:
+        """Name a case's sample and patient: the table stays with the run, the report has codes."""
+        return {name: str(self.samples[name].iloc[at]) for name in ("sample_id", "patient")}
 
     def weights(self) -> list[str]:
         """Name the weights that look, by content."""

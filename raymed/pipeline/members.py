@@ -16,6 +16,7 @@ from raymed.models import Classifier, build_classifier, layer_groups, weights_id
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import MemberFolder, RunFolder
+from raymed.tables import read_parquet
 from raymed.training.checkpoints import load_final
 
 
@@ -107,7 +108,7 @@ def finish_member(member: Member, folds: int) -> bool:
     attempts = [member.folder.completed_fold(fold) for fold in range(folds)]
     if any(attempt is None for attempt in attempts):
         return False
-    parts = [pq.read_table(attempt / "predictions.parquet") for attempt in attempts if attempt]
+    parts = [read_parquet(attempt / "predictions.parquet") for attempt in attempts if attempt]
     for name, split in (("oof.parquet", "train"), ("test.parquet", "test")):
         with whole_file(member.folder.path / name) as temporary:
             pq.write_table(member_rows(parts, split), temporary)
@@ -138,7 +139,7 @@ def fold_model(member: Member, fold: int, classes: int, device: str) -> Classifi
 
 def member_table(member: Member, split: str) -> pa.Table:
     """Read a complete member's rows: `oof` or `test`."""
-    return pq.read_table(member.folder.path / f"{split}.parquet")
+    return read_parquet(member.folder.path / f"{split}.parquet")
 
 
 def member_identity(experiment: Experiment, recipe: Recipe, prepared: Prepared) -> str:

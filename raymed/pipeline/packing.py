@@ -7,6 +7,7 @@ from pathlib import Path
 
 from raymed.cluster import Finished, Reported, cards_here, run_units, start_engine
 from raymed.cluster.packing import processes_a_card
+from raymed.cluster.scratch import Scratch
 from raymed.config import Experiment, Recipe
 from raymed.errors import DiskFullError
 from raymed.pipeline.decoding import ImageCache
@@ -67,7 +68,7 @@ def measured_together(
     schemes: Sequence[Scheme],
     units: Sequence[AnyUnit],
     placement: Placement,
-    scratch: Path,
+    scratch: Scratch,
 ) -> Generator[Event, None, dict[Recipe, int]]:
     """Tell how many processes of each recipe may share a card, measuring what is not known yet.
 
@@ -117,7 +118,7 @@ def _of_each_recipe(
             if recipe in left and recipe not in found:
                 images = cache.source(manifest, recipe.size, scheme.run.manifest_file)
                 found[recipe] = FootprintUnit(
-                    member.name, recipe, images, len(manifest.classes), device
+                    member.name, recipe, scheme.run, images, len(manifest.classes), device
                 )
     return list(found.values())
 

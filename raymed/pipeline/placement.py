@@ -13,6 +13,7 @@ import torch
 from raymed.cluster.attached import LOGS, attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
+from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import Node, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.errors import InputError
@@ -46,12 +47,12 @@ class Placement:
         """Where, for the reader."""
         return self.device if self.address is None else f"{self.device} of the Ray cluster"
 
-    def session(self, run: RunFolder) -> AbstractContextManager[Path]:
+    def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""
         if self.address is None:
             cores = sum(int(node.cpus) for node in self.cards)
             return embedded_ray(max(self.workers, cores), int(self.gpus), run.log_folder)
-        return attached_ray(self.address, run.scratch_folder, run.log_folder)
+        return attached_ray(self.address, run.scratch, run.log_folder)
 
 
 def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Placement]:
@@ -64,7 +65,7 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
     with _needed(experiment) as needed:
-        nodes = check_nodes(address, run.scratch_folder, run.log_folder, needed, library_versions())
+        nodes = check_nodes(address, run.scratch, run.log_folder, needed, library_versions())
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
     dashboard = read_json(run.log_folder / LOGS)["dashboard"]

@@ -13,6 +13,7 @@ from raymed.files import write_json
 from raymed.models import build_classifier
 from raymed.pipeline.decoding import ImageCache
 from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.held import held
 from raymed.pipeline.placement import place
 from raymed.pipeline.prepare import prepare
 from raymed.report.rates import write_rates_page
@@ -49,30 +50,36 @@ def find_rate(
     for a member or phase that is not there.
     """
     name = _member(experiment, member)
-    recipe = experiment.recipes[name]
-    at = _phase(name, [p.train for p in recipe.phases], phase)
+    at = _phase(name, [p.train for p in experiment.recipes[name].phases], phase)
     folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
-    with folder.lock():
-        folder.refuse_other(experiment)
-        device = torch.device(place(experiment).device)
-        prepared = yield from prepare(experiment, folder)
-        samples = SampleColumns.of(prepared.manifest, prepared.folds)
-        images = ImageCache.of(experiment.cluster).open(prepared.manifest, recipe.size)
-        torch.manual_seed(derive_seed(experiment.seed, FIRST_WEIGHTS))
-        model = build_classifier(recipe, samples.classes).to(device)
-        inputs = Inputs(images, device, bf16=recipe.precision == "bf16")
-        trainer = Trainer(recipe, inputs, samples, 0, experiment.seed)
-        points: list[RatePoint] = []
-        for point in rate_range(trainer, model, at, steps=steps):
-            points.append(point)
-            yield Stage("raising the learning rate", len(points), steps)
-        place_of = folder.path / "lr-find" / f"{name}-phase-{at + 1}"
-        found = suggest_rate(points)
-        page = place_of.with_name(place_of.name + ".html")
-        write_rates_page(page, f"{name}, phase {at + 1}", points, found)
-        facts = {"member": name, "phase": at + 1, "suggested": found}
-        rows = [vars(point) for point in points]
-        write_json(place_of.with_name(place_of.name + ".json"), {**facts, "points": rows})
+    return (yield from held(folder, _stages(experiment, folder, name, at, steps)))
+
+
+def _stages(
+    experiment: Experiment, folder: RunFolder, name: str, at: int, steps: int
+) -> Generator[Event, None, FoundRate]:
+    """Go through the test, in a folder that is held."""
+    recipe = experiment.recipes[name]
+    folder.refuse_other(experiment)
+    device = torch.device(place(experiment).device)
+    prepared = yield from prepare(experiment, folder)
+    samples = SampleColumns.of(prepared.manifest, prepared.folds)
+    images = ImageCache.of(experiment.cluster).open(prepared.manifest, recipe.size)
+    torch.manual_seed(derive_seed(experiment.seed, FIRST_WEIGHTS))
+    model = build_classifier(recipe, samples.classes).to(device)
+    inputs = Inputs(images, device, bf16=recipe.precision == "bf16")
+    trainer = Trainer(recipe, inputs, samples, 0, experiment.seed)
+    points: list[RatePoint] = []
+    for point in rate_range(trainer, model, at, steps=steps):
+        points.append(point)
+        yield Stage("raising the learning rate", len(points), steps)
+    place_of = folder.path / "lr-find" / f"{name}-phase-{at + 1}"
+    found = suggest_rate(points)
+    page = place_of.with_name(place_of.name + ".html")
+    write_rates_page(page, f"{name}, phase {at + 1}", points, found)
+    facts = {"member": name, "phase": at + 1, "suggested": found}
+    rows = [vars(point) for point in points]
+    write_json(place_of.with_name(place_of.name + ".json"), {**facts, "points": rows})
     return FoundRate(name, at + 1, tuple(points), found, page)
 
 

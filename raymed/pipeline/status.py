@@ -68,7 +68,7 @@ class Status:
     def facts(self) -> dict[str, Any]:
         """Give everything as plain JSON."""
         return {
-            "run": str(self.run.path),
+            "run": self.run.place,
             "state": self.state,
             "holder": self.holder,
             "elapsed_seconds": round(self.elapsed, 3),
@@ -105,6 +105,7 @@ def read_status(path: Path | str) -> Status:
     no build has begun.
     """
     run = RunFolder.at(path)
+    run.bring(".json", ".yaml")
     holder = run.held_by()
     board = read_board(run)
     if board is None:
@@ -121,7 +122,7 @@ def read_status(path: Path | str) -> Status:
 
 def member_folder(run: RunFolder, row: Row) -> MemberFolder:
     """Give the folder of a row's member."""
-    return RunFolder(run.path / row.below).member(row.id)
+    return (run.below(row.below) if row.below else run).member(row.id)
 
 
 def first_failures(rows: list[Row]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from raymed.pipeline.members import Member, Scheme, is_complete
 from raymed.pipeline.memory import PeakMemory, card_name
 from raymed.pipeline.prepare import Prepared
 from raymed.runs import MemberFolder, RunFolder
+from raymed.stories import Story
 from raymed.training import (
     FoldContext,
     MicroBatch,
@@ -37,6 +38,7 @@ class FeatureUnit:
 
     member: str
     recipe: Recipe
+    run: RunFolder
     images: Sent
     target: Path
     device: str
@@ -50,6 +52,7 @@ class FeatureUnit:
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
+        self.run.bring_inputs()
         images = yield from opened_here(self.images)
         yield from compute_features(self.recipe, images, self.target, self.device, self.seed)
 
@@ -68,7 +71,7 @@ class FoldUnit:
 
     member: str
     recipe: Recipe
-    run: Path
+    run: RunFolder
     member_id: str
     fold: int
     images: Sent
@@ -92,8 +95,11 @@ class FoldUnit:
 
         Goes on from `checkpoint`, or from an earlier attempt that came further.
         """
+        self.run.bring_inputs()
         images = yield from opened_here(self.images)
-        folder, ranks = RunFolder(self.run).member(self.member_id), Ranks.here()
+        folder, ranks = self.run.member(self.member_id), Ranks.here()
+        if ranks.first:
+            folder.bring_attempts(self.fold)
         earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
         attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
         samples, card = _samples(self.run), card_name(self.device)
@@ -113,7 +119,13 @@ class FoldUnit:
         started, memory = time.monotonic(), PeakMemory.begin(self.device)
         if self.features is not None:  # there already, but in the cache of another node
             yield from compute_features(self.recipe, images, self.features, self.device, self.seed)
-        moved = yield from train_fold(self.recipe, self.fold, samples, context)
+        training = Story(train_fold(self.recipe, self.fold, samples, context))
+        for progress in training:
+            if progress.checkpoint is not None and ranks.first:
+                folder.keep_attempt(self.fold, attempt)
+            yield progress
+        if ranks.first:
+            folder.keep_attempt(self.fold, attempt)
         facts = {
             "seconds": round(time.monotonic() - started, 3),
             "peak_bytes": memory.in_bytes(),
@@ -124,7 +136,7 @@ class FoldUnit:
             "threads": torch.get_num_threads(),
             "processor": platform.machine(),
             "torch": torch.__version__,
-            "moved": [asdict(group) for group in moved],
+            "moved": [asdict(group) for group in training.result],
         }
         return Trained(attempt, facts)
 
@@ -142,7 +154,7 @@ def feature_units(
         if complete(target.parent) is None and target not in units:
             images = _source(experiment, run, prepared, member.recipe)
             units[target] = FeatureUnit(
-                member.name, member.recipe, images, target, device, experiment.seed
+                member.name, member.recipe, run, images, target, device, experiment.seed
             )
     return list(units.values())
 
@@ -166,7 +178,7 @@ def fold_units(
                     FoldUnit(
                         member.name,
                         recipe,
-                        run.path,
+                        run,
                         member.id,
                         fold,
                         images,
@@ -210,6 +222,5 @@ def _learned(folder: MemberFolder, folds: int, card: str | None) -> int | None:
 
 
 @lru_cache(maxsize=2)
-def _samples(run: Path) -> SampleColumns:
-    folder = RunFolder(run)
-    return SampleColumns.of(Manifest.read(folder.manifest_file), Folds.read(folder.folds_file))
+def _samples(run: RunFolder) -> SampleColumns:
+    return SampleColumns.of(Manifest.read(run.manifest_file), Folds.read(run.folds_file))

@@ -5,12 +5,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
 from PIL import Image
 
 from raymed.config import Recipe
+from raymed.data.shown_ids import ShownIds
 from raymed.report.recipes import describe_augmentation
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 QUALITY = 80  # of WebP
 
@@ -19,7 +20,7 @@ QUALITY = 80  # of WebP
 class AugmentedSample:
     """One sample as it is, then drawn several times: data URIs."""
 
-    sample_id: str
+    sample_id: str  # as it is shown
     label: str
     side: tuple[int, int]  # width and height, pixels
     images: Sequence[str]
@@ -35,19 +36,20 @@ class AugmentedRecipe:
     samples: Sequence[AugmentedSample]
 
 
-def read_augmented(run: RunFolder) -> tuple[AugmentedRecipe, ...]:
+def read_augmented(run: RunFolder, ids: ShownIds) -> tuple[AugmentedRecipe, ...]:
     """Read what `raymed build` drew; nothing where the experiment asks for no images."""
     experiment = run.experiment()
     if not experiment.evaluate.gallery or not run.augmented_file.is_file():
         return ()
     found: dict[tuple[str, ...], list[AugmentedSample]] = {}
     sizes: dict[tuple[str, ...], int] = {}
-    for row in pq.read_table(run.augmented_file).to_pylist():
+    for row in read_parquet(run.augmented_file).to_pylist():
         members = tuple(row["members"])
         sizes[members] = row["size"]
         images = [Image.open(io.BytesIO(content)) for content in row["images"]]
         uris = [_data_uri(image) for image in images]
-        sample = AugmentedSample(row["sample_id"], row["label"], images[0].size, uris)
+        name = ids.sample(row["sample_id"])
+        sample = AugmentedSample(name, row["label"], images[0].size, uris)
         found.setdefault(members, []).append(sample)
     recipes = experiment.recipes
     return tuple(

@@ -38,13 +38,14 @@ class Published:
     undrawn: str | None
 
 
-def publish_report(run: RunFolder) -> Published:
+def publish_report(run: RunFolder, *, ids_shown: bool = False) -> Published:
     """Write the page, its tables into `report/tables`, its figures into `report/figures`.
 
     Figures need a browser; without one the report is whole all the same, and says what is missing.
-    Raises InputError where the run folder lacks metrics, audit or experiment.
+    With `ids_shown` the page names samples and patients by their ids instead of codes. Raises
+    InputError where the run folder lacks metrics, audit, manifest or experiment.
     """
-    material = read_material(run)
+    material = read_material(run, ids_shown=ids_shown)
     figures = draw_all(material)
     undrawn = export_figures(list(each_figure(figures)), run.report_folder / "figures")
     page = render(material, figures, undrawn, read_external(run))

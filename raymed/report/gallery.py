@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 from plotly.colors import hex_to_rgb, sequential
 
+from raymed.data.shown_ids import ShownIds
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 COLOURS = np.array([hex_to_rgb(each) for each in sequential.Viridis], dtype=np.float64)
 """From nothing to the most: even steps to the eye, also where it tells red from green badly."""
@@ -23,8 +24,8 @@ QUALITY = 85  # of WebP
 class Card:
     """One case. `image` and `overlay` are data URIs; no overlay where the member gives no map."""
 
-    sample_id: str
-    patient: str
+    sample_id: str  # as it is shown
+    patient: str  # the same
     images: int  # of the patient, that the probability is the mean of
     label: str
     predicted: str
@@ -45,17 +46,19 @@ class Gallery:
     cards: Mapping[str, Mapping[bool, Sequence[Card]]]  # by split, then by whether it is right
 
 
-def read_gallery(run: RunFolder) -> Gallery | None:
+def read_gallery(run: RunFolder, ids: ShownIds) -> Gallery | None:
     """Read what `raymed build` drew; None where the experiment asks for none, or none is there."""
     if not run.experiment().evaluate.gallery or not run.gallery_file.is_file():
         return None
-    table = pq.read_table(run.gallery_file)
+    table = read_parquet(run.gallery_file)
     facts = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     cards: dict[str, dict[bool, list[Card]]] = {}
     grid = (0, 0)
     for stored in table.to_pylist():
         if stored["saliency"] is not None:
             grid = _opened(stored["saliency"]).size
+        stored["sample_id"] = ids.sample(stored["sample_id"])
+        stored["patient"] = ids.patient(stored["patient"])
         split = cards.setdefault(stored.pop("split"), {False: [], True: []})
         split[stored.pop("right")].append(_card(**stored))
     return Gallery(facts["member"], facts["fault"], grid, cards)

@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
-import pyarrow.parquet as pq
 from PIL import Image
 
+from raymed.data.shown_ids import ShownIds
 from raymed.report.figures import BLUE, GREY, VERMILION, PageFigure, page_figure
 from raymed.report.wording import number
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,23 @@ class Strip:
 
     about: str  # "hidden", or a key of report.pictures.ODD
     group: str
-    sample_ids: Sequence[str]
+    sample_ids: Sequence[str]  # as they are shown
     side: tuple[int, int]  # width and height, pixels
     images: str
 
 
-def read_contact_sheet(run: RunFolder) -> tuple[Strip, ...]:
+def read_contact_sheet(run: RunFolder, ids: ShownIds) -> tuple[Strip, ...]:
     """Read the strips of a run; none where the experiment asks for no gallery of images."""
     if not run.experiment().evaluate.gallery or not run.contact_file.is_file():
         return ()
-    return tuple(_strip(row) for row in pq.read_table(run.contact_file).to_pylist())
+    return tuple(_strip(row, ids) for row in read_parquet(run.contact_file).to_pylist())
 
 
-def _strip(row: Mapping[str, Any]) -> Strip:
+def _strip(row: Mapping[str, Any], ids: ShownIds) -> Strip:
     width, height = Image.open(io.BytesIO(row["images"])).size
     uri = f"data:image/webp;base64,{base64.b64encode(row['images']).decode()}"
-    return Strip(row.get("about", "hidden"), row["group"], row["sample_ids"], (width, height), uri)
+    shown = [ids.sample(each) for each in row["sample_ids"]]
+    return Strip(row.get("about", "hidden"), row["group"], shown, (width, height), uri)
 
 
 def hidden_figure(hidden: Mapping[str, Any] | None) -> PageFigure | None:

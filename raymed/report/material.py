@@ -8,9 +8,12 @@ from typing import Any
 import pandas as pd
 
 from raymed.config import Experiment, read_experiment
+from raymed.data.intake.manifest import Manifest
+from raymed.data.shown_ids import PLAIN, ShownIds
 from raymed.errors import InputError
 from raymed.evaluation import Scores
 from raymed.files import read_json
+from raymed.report.audited import read_audit
 from raymed.report.augmented import AugmentedRecipe, read_augmented
 from raymed.report.gallery import Gallery, read_gallery
 from raymed.report.hidden import Strip, read_contact_sheet
@@ -18,18 +21,10 @@ from raymed.report.sharpness import MemberSharpness, read_sharpness
 from raymed.report.sites import LeftOutSites, read_sites
 from raymed.report.study import StudyMaterial, read_study
 from raymed.runs import RunFolder
+from raymed.tables import read_parquet
 
 SCHEMA = 1
 LEVELS = ("patient", "image")  # in the order in which the report shows them
-
-
-def current_audit(audit: dict[str, Any]) -> dict[str, Any]:
-    """Give an audit the keys of today, also one that an earlier raymed wrote."""
-    known = {"leak_sentinel": audit.get("leak"), "hidden_groups": None, "patients_recovered": False}
-    known |= {"pictures": None, "class_by_site": None, "tables": {"site": [], "split": []}}
-    found = {**known, **audit}
-    found["duplicates"] = {"near": 0, **found["duplicates"]}
-    return found
 
 
 @dataclass(frozen=True)
@@ -103,6 +98,7 @@ class Material:
     study: StudyMaterial | None = None
     contact_sheet: tuple[Strip, ...] = ()
     augmented: tuple[AugmentedRecipe, ...] = ()
+    ids_shown: bool = False  # else codes stand for samples and patients
 
     @property
     def patients_declared(self) -> bool:
@@ -130,8 +126,11 @@ class Material:
         return next(row for row in self.rows if (row.kind, row.name) == (kind, name))
 
 
-def read_material(run: RunFolder) -> Material:
-    """Read what a complete run left; raises InputError where a file is missing or not ours."""
+def read_material(run: RunFolder, *, ids_shown: bool = False) -> Material:
+    """Read what a complete run left; raises InputError where a file is missing or not ours.
+
+    Samples and patients have codes for names unless their ids are to be shown.
+    """
     metrics = read_json(_there(run.metrics_file))
     if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
         raise InputError(
@@ -145,21 +144,27 @@ def read_material(run: RunFolder) -> Material:
             "run raymed build again",
         )
     members = [row for row in rows if row.kind == "member"]
+    ids = PLAIN if ids_shown else _codes(run)
     return Material(
         metrics=metrics,
-        audit=current_audit(read_json(_there(run.audit_file))),
+        audit=read_audit(_there(run.audit_file), ids),
         experiment=read_experiment(_there(run.experiment_file)),
         yaml=run.experiment_file.read_text(encoding="utf-8"),
         rows=rows,
         curves=tuple(_curves(run, row, metrics["folds"]) for row in members),
         moved=tuple(_moved(run, row, metrics["folds"]) for row in members),
         sharpness=read_sharpness(run, {row.name: str(row.facts["id"]) for row in members}),
-        gallery=read_gallery(run),
+        gallery=read_gallery(run, ids),
         sites=read_sites(run),
         study=read_study(run, metrics["folds"]),
-        contact_sheet=read_contact_sheet(run),
-        augmented=read_augmented(run),
+        contact_sheet=read_contact_sheet(run, ids),
+        augmented=read_augmented(run, ids),
+        ids_shown=ids_shown,
     )
+
+
+def _codes(run: RunFolder) -> ShownIds:
+    return ShownIds.coded(Manifest.read(_there(run.manifest_file)).table["checksum"])
 
 
 def _there(path: Path) -> Path:
@@ -195,7 +200,7 @@ def _curves(run: RunFolder, row: Row, folds: int) -> Curves:
     return Curves(
         row.name,
         {
-            fold: pd.read_parquet(attempt / "epochs.parquet")
+            fold: read_parquet(attempt / "epochs.parquet").to_pandas()
             for fold, attempt in attempts.items()
             if attempt is not None
         },

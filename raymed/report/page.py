@@ -37,13 +37,14 @@ from raymed.runs import RunFolder
 UNDRAWN = "To export the figures as SVG, run raymed report RUN"
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, *, ids_shown: bool = False) -> Path:
     """Write `run.report_file`: one HTML page that opens offline and makes no request.
 
     Its tables go into `report/tables`. `publish_report` exports the figures too.
-    Raises InputError where the run folder lacks metrics, audit or experiment.
+    With `ids_shown` it names samples and patients by their ids instead of codes. Raises InputError
+    where the run folder lacks metrics, audit, manifest or experiment.
     """
-    material = read_material(run)
+    material = read_material(run, ids_shown=ids_shown)
     page = render(material, draw_all(material), UNDRAWN, read_external(run))
     return write_page(run, page)
 

@@ -1,6 +1,14 @@
 """Run folders: where each artifact lies, whether it is complete, who works on it."""
 
 from raymed.runs.member_folder import FOLD_FILES, MemberFolder, now
-from raymed.runs.run_folder import LEFT_OUT_SITES, RunFolder
+from raymed.runs.run_folder import COMPARISON, COPIES, LEFT_OUT_SITES, RunFolder
 
-__all__ = ["FOLD_FILES", "LEFT_OUT_SITES", "MemberFolder", "RunFolder", "now"]
+__all__ = [
+    "COMPARISON",
+    "COPIES",
+    "FOLD_FILES",
+    "LEFT_OUT_SITES",
+    "MemberFolder",
+    "RunFolder",
+    "now",
+]

@@ -10,16 +10,22 @@ from typing import Any
 
 from raymed.errors import DiskFullError
 from raymed.files import complete, mark_complete, read_json, write_json
+from raymed.runs.store import RunStore, bring_one, is_same
 
-FOLD_FILES = ["checkpoint.safetensors", "state.json", "epochs.parquet", "predictions.parquet"]
+STATE_FILE = "state.json"
+FOLD_FILES = ["checkpoint.safetensors", STATE_FILE, "epochs.parquet", "predictions.parquet"]
 
 
 @dataclass(frozen=True)
 class MemberFolder:
-    """The folder of one member: a folder for each fold, then its joined predictions."""
+    """The folder of one member: a folder for each fold, then its joined predictions.
+
+    Where the run folder is in an object store `path` is a copy of what lies in `store`.
+    """
 
     path: Path
     id: str
+    store: RunStore | None = None
 
     def fold(self, fold: int) -> Path:
         """Give the folder of one fold."""
@@ -43,14 +49,47 @@ class MemberFolder:
         attempts = [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
         return sorted(attempts, reverse=True)
 
+    def bring_attempts(self, fold: int) -> None:
+        """Bring the tries at a fold here that lie in a store, also those of other nodes."""
+        if self.store is None:
+            return
+        place = self.store.below(f"fold-{fold}")
+        for name, stored in place.list().items():
+            if "/" in name and not is_same(stored, self.fold(fold) / name):
+                with suppress(FileNotFoundError):  # another driver has dropped it
+                    place.fetch(stored, self.fold(fold) / name)
+
+    def keep_attempt(self, fold: int, attempt: Path) -> None:
+        """Put a try as it stands into the store, its state last; what it dropped goes there too."""
+        if self.store is None:
+            return
+        place = self.store.below(f"fold-{fold}/{attempt.name}")
+        there = place.list()
+        files = [file for file in attempt.iterdir() if not file.name.startswith(".")]
+        for file in sorted(files, key=lambda file: file.name == STATE_FILE):
+            if file.name not in there or not is_same(there[file.name], file):
+                place.put(file, file.name)
+        place.delete(there.keys() - {file.name for file in files})
+
     def finish_fold(self, fold: int, attempt: Path, **facts: Any) -> None:
         """Name the attempt that counts, then drop the others."""
+        if self.store is not None:  # it may come from another node
+            for name in FOLD_FILES:
+                bring_one(self.store, f"fold-{fold}/{attempt.name}/{name}", attempt / name)
         names = [f"{attempt.name}/{name}" for name in FOLD_FILES]
         mark_complete(self.fold(fold), names, attempt=attempt.name, fold=fold, **facts)
         (self.fold(fold) / "FAILED.json").unlink(missing_ok=True)
         for other in self.earlier_attempts(fold):
             if other != attempt:
                 shutil.rmtree(other, ignore_errors=True)
+        self._drop_others(fold, attempt)
+
+    def _drop_others(self, fold: int, attempt: Path) -> None:
+        if self.store is None:
+            return
+        names = self.store.below(f"fold-{fold}").list()
+        for other in {name.partition("/")[0] for name in names if "/" in name} - {attempt.name}:
+            self.store.delete_below(f"fold-{fold}/{other}")
 
     def completed_fold(self, fold: int) -> Path | None:
         """Return the attempt that counts, if the fold is complete and unharmed."""

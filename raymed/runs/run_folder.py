@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from raymed.config import Experiment, read_experiment, write_experiment
+from raymed.config import Cluster, Experiment, read_experiment, write_experiment
+from raymed.data.holding import hold
 from raymed.errors import InputError
 from raymed.files import (
     lock_holder,
@@ -20,37 +22,87 @@ from raymed.files import (
     write_json,
     write_text,
 )
+from raymed.runs.lease import lease_of
 from raymed.runs.member_folder import MemberFolder, now
+from raymed.runs.mirror import SCRATCH, Mirror
+from raymed.runs.store import RunStore, bring_one
 
 SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
-LEFT_OUT_SITES = "evaluations/sites"
+LEFT_OUT_SITES, COMPARISON = "evaluations/sites", "comparison"
+COPIES = "runs"
+"""The folder of the cache for copies of run folders that lie in an object store."""
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one experiment. Paths are given, nothing is read until asked for."""
+    """The folder of one experiment. Paths are given, nothing is read until asked for.
+
+    One in an object store has a `store`; `path` is then where this machine, or another node that
+    works for it, keeps a copy.
+    """
 
     path: Path
+    store: RunStore | None = None
 
     @classmethod
     def at(cls, path: Path | str) -> "RunFolder":
-        """Name a run folder; object storage is refused, it is not supported yet."""
+        """Name a run folder: a path, or an s3:// URL, whose copy lies in the cache."""
         if "://" in str(path):
-            raise InputError(str(path), "a run folder must be a local path", "give a folder")
+            store = RunStore.at(str(path))
+            return cls(Cluster().cache_folder.resolve() / COPIES / store.location.name, store)
         return cls(Path(path).expanduser().resolve())
 
     @classmethod
     def existing(cls, path: Path | str) -> "RunFolder":
-        """Name a run folder that must already hold an experiment."""
+        """Name a run folder that must already hold an experiment; one in a store is brought here.
+
+        Where a process of this machine works in it, the copy is taken as it stands.
+        """
         run = cls.at(path)
+        run.bring()
         if not run.experiment_file.is_file():
             raise InputError(
                 str(path), "is not a run folder (no experiment.yaml)", "build one: raymed build"
             )
         run.refuse_newer()
         return run
+
+    def below(self, name: str) -> "RunFolder":
+        """Give a run folder that lies in this one."""
+        return RunFolder(self.path / name, self.store.below(name) if self.store else None)
+
+    @property
+    def place(self) -> str:
+        """What a reader knows it by: its URL, or its path."""
+        return str(self.path) if self.store is None else self.store.url
+
+    def bring(self, *suffixes: str) -> None:
+        """Bring what lies in a store here, or only the files that end so, to be read."""
+        if self.store is None:
+            return
+        hold(self.path)
+        lock = take_lock(self.path / _LOCK, "a reader")
+        if lock is None:  # whoever works here has it up to date
+            return
+        with lock:
+            mirror = Mirror(self.path, self.store)
+            if suffixes:
+                mirror.bring_some(suffixes)
+            else:
+                deque(mirror.bring(lease_of(self.store).get("attempt")), maxlen=0)
+
+    def bring_inputs(self) -> None:
+        """Have what units read of it on this node: manifest and folds, as the driver stored them.
+
+        Raises `EngineError` where the store lacks them.
+        """
+        if self.store is not None:
+            hold(self.path)
+            for file in (self.manifest_file, self.folds_file):
+                bring_one(self.store, file.name, file)
 
     @property
     def schema_file(self) -> Path:
@@ -125,7 +177,7 @@ class RunFolder:
     @property
     def comparison_folder(self) -> Path:
         """What `raymed compare` found."""
-        return self.path / "comparison"
+        return self.path / COMPARISON
 
     @property
     def study_folder(self) -> Path:
@@ -155,7 +207,7 @@ class RunFolder:
     @property
     def left_out_sites(self) -> "RunFolder":
         """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
-        return RunFolder(self.path / LEFT_OUT_SITES)
+        return self.below(LEFT_OUT_SITES)
 
     @property
     def report_folder(self) -> Path:
@@ -168,13 +220,15 @@ class RunFolder:
         return self.path / "log"
 
     @property
-    def scratch_folder(self) -> Path:
+    def scratch(self) -> "Path | RunStore":
         """What a running Ray keeps here while a build uses it; gone when that ends."""
-        return self.path / "scratch"
+        return self.path / SCRATCH if self.store is None else self.store.below(SCRATCH)
 
     def member(self, member_id: str) -> MemberFolder:
         """Give the folder of one member."""
-        return MemberFolder(self.path / "members" / member_id, member_id)
+        name = f"members/{member_id}"
+        store = self.store.below(name) if self.store is not None else None
+        return MemberFolder(self.path / name, member_id, store)
 
     def experiment(self) -> Experiment:
         """Read the resolved experiment back."""
@@ -215,7 +269,7 @@ class RunFolder:
                 was = was.model_copy(update={"acknowledge": is_.acknowledge})
             if was != is_:
                 raise InputError(
-                    str(self.path),
+                    self.place,
                     f"belongs to another experiment: {_first_difference(key, was, is_)}",
                     "choose another folder with --run, or delete this one",
                 )
@@ -226,22 +280,31 @@ class RunFolder:
         write_text(self.experiment_file, write_experiment(experiment))
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder for one build; the kernel frees it when this process dies."""
+    def lock(self) -> Iterator[str]:
+        """Hold the folder on this machine for one build; the kernel frees it when it dies.
+
+        Gives how the holder is named.
+        """
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
-        held = take_lock(self.path / ".lock", holder)
+        held = take_lock(self.path / _LOCK, holder)
         if held is None:
             raise InputError(
-                str(self.path),
-                f"another build works on this folder ({self.held_by()})",
+                self.place,
+                f"another build works on this folder ({lock_holder(self.path / _LOCK)})",
                 "wait for it, stop it, or choose another folder with --run",
             )
+        if self.store is not None:
+            hold(self.path)  # in the cache
         with held:
-            yield
+            yield holder
 
     def held_by(self) -> str | None:
         """Tell which process builds in the folder, None when none does."""
-        return lock_holder(self.path / ".lock")
+        here = lock_holder(self.path / _LOCK)
+        if here is not None or self.store is None:
+            return here
+        lease = lease_of(self.store)
+        return str(lease["holder"]) if lease.get("alive") else None
 
 
 def _first_difference(key: str, was: Any, is_: Any) -> str:

@@ -154,6 +154,29 @@ def test_a_process_that_is_connected_already_is_refused(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("session")
+def test_the_running_ray_asks_for_a_token() -> None:
+    from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+    assert is_token_auth_enabled()
+
+
+def test_the_token_that_ray_leaves_for_all_to_read_becomes_ours_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from raymed.cluster.embedded import _hide_token
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("secret")
+    token.chmod(0o644)
+
+    _hide_token()
+
+    assert token.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_a_killed_build_left_is_ended_and_removed_and_a_living_ones_kept() -> None:
     from raymed.cluster.embedded import _remove_leftovers
 

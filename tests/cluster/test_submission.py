@@ -1,7 +1,6 @@
 """What is asked of a cluster, and what it tells of a job."""
 
 import shlex
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +10,7 @@ from raymed.errors import InputError
 
 
 def test_the_command_survives_a_shell() -> None:
-    wish = Submission("tune", "brain", Path("/shared/my runs/b"), ("--warm-start", "/a b"))
+    wish = Submission("tune", "brain", "/shared/my runs/b", ("--warm-start", "/a b"))
 
     words = shlex.split(wish.command)
 
@@ -22,13 +21,13 @@ def test_the_command_survives_a_shell() -> None:
 
 
 def test_the_interpreter_is_left_to_the_heads_shell() -> None:
-    wish = Submission("build", "brain", Path("/r"), python="$HOME/venv/bin/python")
+    wish = Submission("build", "brain", "/r", python="$HOME/venv/bin/python")
 
     assert "$HOME/venv/bin/python -m raymed.cli build" in wish.command
 
 
 def test_nothing_is_installed_for_a_job() -> None:
-    env = runtime_env(Path("/p"))
+    env = runtime_env("/p")
 
     assert set(env) == {"working_dir", "env_vars"}
     assert env["env_vars"]["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0"
@@ -36,7 +35,7 @@ def test_nothing_is_installed_for_a_job() -> None:
 
 def details(state: str, code: int | None) -> SimpleNamespace:
     status = SimpleNamespace(value=state, is_terminal=lambda: state != "RUNNING")
-    wish = Submission("build", "brain", Path("/r"))
+    wish = Submission("build", "brain", "/r")
     return SimpleNamespace(
         submission_id="a",
         job_id=None,

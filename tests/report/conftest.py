@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from raymed.config import parse_experiment, write_experiment
+from raymed.data.intake.manifest import Manifest
 from raymed.evaluation import (
     Question,
     class_prior,
@@ -320,12 +321,19 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
         write_text(run.experiment_file, write_experiment(parsed))
         write_json(run.metrics_file, _metrics(skill, patients, declared, test))
         write_json(run.audit_file, _audit(patients, declared))
+        _manifest().write(run.manifest_file)
         for id_, _, probe, _ in MEMBERS.values():
             for fold in range(FOLDS):
                 _complete_fold(run, id_, fold, probe)
         return run
 
     return make
+
+
+def _manifest() -> Manifest:
+    rows = [(f"s{at}", f"s{at}.png", at % 3, f"P{at}", "", "train", f"{at:064}") for at in range(3)]
+    columns = ["sample_id", "image", "label", "patient", "site", "split", "checksum"]
+    return Manifest(pd.DataFrame(rows, columns=columns), tuple(CLASSES), True, 1)
 
 
 def _complete_fold(run: RunFolder, id_: str, fold: int, probe: bool) -> None:

@@ -47,8 +47,8 @@ def drawn(make_run: Make) -> Make:
     return make
 
 
-def _section(run: RunFolder) -> str:
-    text = write_report(run).read_text(encoding="utf-8")
+def _section(run: RunFolder, *, ids_shown: bool = False) -> str:
+    text = write_report(run, ids_shown=ids_shown).read_text(encoding="utf-8")
     section = text.partition('<section id="augmented">')[2].partition("</section>")[0]
     return " ".join(section.split())
 
@@ -59,10 +59,14 @@ def test_each_sample_is_a_row_of_itself_and_its_draws(drawn: Make) -> None:
     assert section.count("<li>") == 3
     assert section.count('src="data:image/webp;base64,') == 18
     assert section.count("as it is, then 5 draws") == 3
-    assert 'alt="scan-&lt;1&gt;, draw 5"' in section
+    assert "scan-" not in section
     assert "<h3>tuned-lite0, sam</h3>" in section
     assert "<summary><h3>x</h3></summary>" in section
     assert "share the page only as you may share them" in section
+
+
+def test_samples_are_named_where_that_is_asked_for(drawn: Make) -> None:
+    assert 'alt="scan-&lt;1&gt;, draw 5"' in _section(drawn(), ids_shown=True)
 
 
 def test_without_gallery_no_image_is_shown(drawn: Make) -> None:

@@ -62,8 +62,8 @@ def drawn(make_run: Make) -> Make:
     return make
 
 
-def _section(run: RunFolder) -> str:
-    text = write_report(run).read_text(encoding="utf-8")
+def _section(run: RunFolder, *, ids_shown: bool = False) -> str:
+    text = write_report(run, ids_shown=ids_shown).read_text(encoding="utf-8")
     section = text.partition('<section id="gallery">')[2].partition("</section>")[0]
     return " ".join(section.split())
 
@@ -74,12 +74,27 @@ def test_a_case_is_a_card_with_its_image_its_map_and_every_members_word(drawn: M
     assert section.count('<li class="card">') == 4
     assert section.count('src="data:image/webp;base64,') == 8
     assert section.count("tuned-lite0: glioma, 88 %") == 4
-    for patient in ("P01", "P02", "P03", "P04"):
-        assert f"scan-{patient}-&lt;b&gt;, patient {patient}, one of 3 images" in section
+    assert (
+        len(set(re.findall(r"[0-9a-f]{10}, patient [0-9a-f]{10}, one of 3 images", section))) == 4
+    )
     assert section.count("true class <strong>meningioma</strong>") == 2
     test_part = section.partition("Test split")[2]
     assert "There is none." in test_part  # no mistake there
     assert test_part.count('<li class="card">') == 1
+
+
+def test_samples_and_patients_have_codes_for_names_unless_their_ids_are_asked_for(
+    drawn: Make,
+) -> None:
+    run = drawn()
+    coded, shown = _section(run), _section(run, ids_shown=True)
+
+    for patient in ("P01", "P02", "P03", "P04"):
+        assert patient not in coded
+        assert f"scan-{patient}-&lt;b&gt;, patient {patient}, one of 3 images" in shown
+    assert "This section holds images of patients" in coded
+    assert "raymed report RUN --ids" in coded
+    assert "This section holds images and ids of patients" in shown
 
 
 def test_every_image_has_an_alternative_text(drawn: Make) -> None:
@@ -92,7 +107,7 @@ def test_every_image_has_an_alternative_text(drawn: Make) -> None:
 def test_it_says_whose_images_it_holds_and_that_a_map_is_no_evidence(drawn: Make) -> None:
     section = _section(drawn())
 
-    assert "This section holds images and ids of patients" in section
+    assert "This section holds images of patients" in section
     assert "A saliency map is an illustration, not evidence" in section
     assert "in no more than 3&nbsp;×&nbsp;2 places" in section
     assert "arXiv 1810.03292" in section
@@ -103,6 +118,7 @@ def test_where_patients_are_not_declared_none_is_named(drawn: Make) -> None:
     section = _section(drawn(declared=False))
 
     assert "patient P01" not in section
+    assert ", patient " not in section
     assert "never saw the image" in section
 
 

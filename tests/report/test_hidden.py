@@ -43,6 +43,8 @@ def test_the_page_shows_the_groups_and_says_what_the_folds_do(make_run: Make) ->
     assert "10 groups of 40 images in all" in page
     assert 'alt="2 images of group-0001"' in page
     assert 'width="128" height="64"' in page
+    assert "p01_s1" not in page
+    assert "p01_s1, p01_s2" in write_report(run, ids_shown=True).read_text(encoding="utf-8")
 
 
 def test_an_audit_of_an_earlier_raymed_is_still_shown(make_run: Make) -> None:

@@ -18,13 +18,18 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Argument(help="a YAML configuration", show_default=False)]
-Run = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
+Run = Annotated[str, typer.Argument(help="a run folder: a path, or s3://..", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="changes to the configuration: dotted.key=value", show_default=False),
 ]
 RunOption = Annotated[
-    Path | None, typer.Option("--run", help="run folder; default ./runs/<name>", show_default=False)
+    str | None,
+    typer.Option(
+        "--run",
+        help="run folder, a path or s3://..; default ./runs/<name>",
+        show_default=False,
+    ),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option()]
 

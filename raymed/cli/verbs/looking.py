@@ -27,13 +27,18 @@ def status(
 
 
 @app.command(rich_help_panel="Look")
-def report(run: Run) -> None:
+def report(
+    run: Run,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="name samples and patients by their ids, not by codes")
+    ] = False,
+) -> None:
     """Write the report of a run again, its tables as CSV and its figures as SVG."""
     with loading("writing the report and drawing its figures"):
         from raymed.report import publish_report
         from raymed.runs import RunFolder
 
-        published = publish_report(RunFolder.existing(run))
+        published = publish_report(RunFolder.existing(run), ids_shown=ids)
     if published.undrawn is not None:
         typer.echo(published.undrawn, err=True)
     typer.echo(published.page)

@@ -1,6 +1,5 @@
 """The verbs that hand work to a cluster, and look after it there."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -23,10 +22,10 @@ def submit(
     verb: Annotated[Literal["build", "tune", "compare"], typer.Argument(show_default=False)],
     config: Config,
     run: Annotated[
-        Path,
+        str,
         typer.Option(
             "--run",
-            help="run folder: absolute, on a file system that the cluster shares",
+            help="run folder: s3://.., or absolute, on a file system that the cluster shares",
             show_default=False,
         ),
     ],
@@ -37,7 +36,7 @@ def submit(
     limit: Annotated[float, typer.Option(min=0, help="of the package, in MB")] = 20,
     python: Annotated[str, typer.Option(help="interpreter there, for the head's shell")] = "python",
     from_study: Annotated[int | None, typer.Option(min=1, help="as in raymed build")] = None,
-    warm_start: Annotated[Path | None, typer.Option(help="as in raymed tune")] = None,
+    warm_start: Annotated[str | None, typer.Option(help="as in raymed tune")] = None,
     sharpness: Annotated[bool, typer.Option(help="as in raymed compare")] = True,
 ) -> None:
     """Run a verb on a cluster; shows its log, and ends with its exit code."""

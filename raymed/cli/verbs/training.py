@@ -38,7 +38,7 @@ def tune(
     overrides: Overrides = None,
     run: RunOption = None,
     warm_start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="another run, whose best trials are tried early", show_default=False),
     ] = None,
 ) -> None:

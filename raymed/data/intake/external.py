@@ -68,24 +68,25 @@ class Overlap:
             strange and not unknown,
         )
 
-    @property
-    def shared(self) -> tuple[str, ...]:
-        """Say what is shared, a clause each; empty where nothing is."""
+    def shared(self, *, by_name: bool = False) -> tuple[str, ...]:
+        """Say what is shared, a clause each, the first few by name; empty where nothing is."""
         found = {
             "patients of training": self.trained,
             "patients of the run's own test split": self.tested,
             "images, byte for byte, of training": self.images,
         }
         return tuple(
-            f"{len(names)} {what} ({some(names)})" for what, names in found.items() if names
+            f"{len(names)} {what}" + f" ({some(names)})" * by_name
+            for what, names in found.items()
+            if names
         )
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Say, a sentence each, why its figures may not be those of new patients."""
+        """Say, a sentence each, why its figures may not be those of new patients; names nobody."""
         of_whom = " and of ".join(self.unknown)
         unknown = f"Patients of {of_whom} are not declared: shared ones were not looked for."
-        shared = [f"Not independent: it shares {clause}." for clause in self.shared]
+        shared = [f"Not independent: it shares {clause}." for clause in self.shared()]
         strange = (
             "Patients are pseudonyms, not made with one key: shared ones were not looked for. "
             "One data.patients.secret for both sets makes them comparable."
@@ -95,10 +96,11 @@ class Overlap:
 
     def refuse(self, place: str) -> None:
         """Refuse a set that shares anything."""
-        if self.shared:
+        shared = self.shared(by_name=True)
+        if shared:
             raise InputError(
                 place,
-                f"shares {' and '.join(self.shared)}",
+                f"shares {' and '.join(shared)}",
                 "leave them out; rename patients who only have the same name; or go on with "
                 "--shared-patients, which marks every output",
             )

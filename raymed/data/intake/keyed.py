@@ -6,6 +6,7 @@ import pandas as pd
 
 from raymed.data.pixels.parquet import DEFAULT_COLUMN, holds_images
 from raymed.errors import InputError, did_you_mean, some
+from raymed.tables import open_parquet
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".pq")
 
@@ -29,12 +30,15 @@ def read_table(path: Path) -> pd.DataFrame:
     kind = path.suffix.lower()
     try:
         if kind in (".parquet", ".pq"):
-            table = pd.read_parquet(path)
+            with open_parquet(path) as file:
+                table: pd.DataFrame = file.read().to_pandas()
             return table.astype(dict.fromkeys(table.columns, "object")).map(as_text)
         if kind == ".xlsx":
             return pd.read_excel(path, dtype=str, keep_default_na=False)
         separator = "\t" if kind == ".tsv" else _separator(path)
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    except InputError:
+        raise
     except UnicodeDecodeError:
         raise InputError(
             str(path), "cannot be read as a table (it is not UTF-8)", "save it as CSV UTF-8"

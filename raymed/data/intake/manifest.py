@@ -25,6 +25,7 @@ from raymed.data.pixels.opening import MISSING
 from raymed.errors import InputError, some
 from raymed.files import digest, whole_file
 from raymed.stories import result_of
+from raymed.tables import read_parquet
 
 COLUMNS = ["sample_id", "image", "label", "patient", "site", "split", "checksum", "declared_fold"]
 
@@ -91,7 +92,7 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
-        table = pq.read_table(path)
+        table = read_parquet(path)
         facts = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
         return cls(
             table=table.to_pandas(),

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raymed import tables
 from raymed.config import Intensity, Slices
 from raymed.data.pixels.content import InMemory
 from raymed.data.pixels.contract import Frame, ImageFile
@@ -107,7 +108,7 @@ class ParquetImages:
 def open_parquet(path: str) -> pq.ParquetFile:
     """Open a Parquet file so that little of it is read ahead; one that is broken is named."""
     try:
-        return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
+        return tables.open_parquet(path, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from raymed.config import DataConfig
 from raymed.data.intake.frames import PREFIX, UNREADABLE
@@ -99,7 +98,8 @@ def _label_of(source: Path, kind: SourceKind, image_column: str | None) -> str:
 
 def _columns_of_parquet(file: Path) -> tuple[list[str], list[str]]:
     """Give the columns of a file, and those that its metadata calls class labels."""
-    schema = pq.read_schema(file)
+    with open_parquet(str(file)) as opened:
+        schema = opened.schema_arrow
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         told = [name for name, each in features.items() if each.get("_type") == "ClassLabel"]

@@ -14,7 +14,7 @@ from raymed.pipeline.placement import Placement
 from raymed.pipeline.prepare import Prepared, freeze
 from raymed.pipeline.recording import recorded
 from raymed.pipeline.training import train_members
-from raymed.runs import RunFolder
+from raymed.runs import COMPARISON, RunFolder
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def train_repeats(
         if number:
             seed = (experiment.seed + number) % 2**31
             own = experiment.model_copy(update={"seed": seed})
-            folder = RunFolder(run.comparison_folder / f"seed-{seed}")
+            folder = run.below(f"{COMPARISON}/seed-{seed}")
             divided = _divide_anew(own, folder, prepared)
             yield Note(f"once more with seed {seed}")
         events = _train(own, folder, divided, placement)

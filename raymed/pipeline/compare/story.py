@@ -15,6 +15,7 @@ from raymed.pipeline.compare.left_out import site_accuracies
 from raymed.pipeline.compare.measured import SEEN_ROWS, measure
 from raymed.pipeline.compare.repeats import Repeat, first_failures, train_repeats
 from raymed.pipeline.events import Event, Stage
+from raymed.pipeline.held import held
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import placed
@@ -54,8 +55,7 @@ def compare_events(
 ) -> Generator[Event, None, Compared]:
     """Compare, telling what happens; the generator returns `Compared`."""
     folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
-    with folder.lock():
-        return (yield from _stages(experiment, folder, sharpness))
+    return (yield from held(folder, _stages(experiment, folder, sharpness)))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from raymed.predict.member import (
     predict_member,
     room_for_logits,
 )
+from raymed.tables import read_parquet
 
 _ABOUT = b"about"
 
@@ -98,7 +99,7 @@ def _stored(file: Path) -> dict[str, Logits]:
     """Read the members' logits of a file by their contents; empty before there is one."""
     if not file.is_file():
         return {}
-    table = pq.read_table(file)
+    table = read_parquet(file)
     return {
         field.metadata[_ABOUT].decode(): _logits_in(table[place])
         for place, field in enumerate(table.schema)

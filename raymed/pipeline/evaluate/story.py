@@ -18,6 +18,7 @@ from raymed.pipeline.evaluate.predictions import member_contents, predict_extern
 from raymed.pipeline.evaluate.scores import Rows, rows_of, score_external
 from raymed.pipeline.evaluate.source import EvaluationFolder, external_experiment
 from raymed.pipeline.events import Event, Note, Stage
+from raymed.pipeline.held import held
 from raymed.pipeline.listing import told
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import Scorer
@@ -75,14 +76,25 @@ def evaluate_events(
     """Evaluate as `evaluate` does, telling what happens; the generator returns `Evaluated`."""
     folder, path = RunFolder.existing(run), _existing(source)
     place = EvaluationFolder(folder.evaluations_folder / _name(name, path))
-    with folder.lock():
-        yield Stage("loading the stack")
-        yield from _stages(_Fitted.load(folder, device), path, overrides, place, shared_patients)
-        yield Stage("writing the report")
-        published = publish_report(folder)
-        if published.undrawn is not None:
-            yield Note(published.undrawn)
+    yield from held(folder, _stages(folder, device, path, overrides, place, shared_patients))
     return Evaluated(folder, place.path, read_json(place.metrics_file))
+
+
+def _stages(
+    folder: RunFolder,
+    device: Device,
+    source: Path | str,
+    overrides: Sequence[str],
+    place: EvaluationFolder,
+    shared_patients: bool,
+) -> Generator[Event, None, None]:
+    """Go through the stages of an evaluation, in a folder that is held."""
+    yield Stage("loading the stack")
+    yield from _scored(_Fitted.load(folder, device), source, overrides, place, shared_patients)
+    yield Stage("writing the report")
+    published = publish_report(folder)
+    if published.undrawn is not None:
+        yield Note(published.undrawn)
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,7 @@ class _Fitted:
         )
 
 
-def _stages(
+def _scored(
     fitted: _Fitted,
     source: Path | str,
     overrides: Sequence[str],
@@ -151,7 +163,7 @@ def _stages(
         "created": now(),
         "source": str(source),
         "stack": fitted.about,
-        "independent": not overlap.shared,
+        "independent": not overlap.shared(),
         "doubts": list(overlap.doubts),
     }
     found = score_external(scorer, stack, trained_on, fitted.rows, predicted)

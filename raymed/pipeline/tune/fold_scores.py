@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.special import softmax
 
 from raymed.data.predictions import logits_of
 from raymed.ensemble import member_rows
 from raymed.evaluation import to_patient_level
 from raymed.search import OofRows
+from raymed.tables import read_parquet
 
 
 def held_out_rows(attempts: Sequence[Path]) -> OofRows:
     """Read the held-out predictions of a trial's folds."""
-    parts = [pq.read_table(attempt / "predictions.parquet") for attempt in attempts]
+    parts = [read_parquet(attempt / "predictions.parquet") for attempt in attempts]
     return rows_of(member_rows(parts, "train"))
 
 

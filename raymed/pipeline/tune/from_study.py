@@ -1,5 +1,6 @@
 """`raymed build --from-study`: finished trials are members already; a few good ones are stacked."""
 
+from collections.abc import Generator
 from contextlib import closing
 
 import numpy as np
@@ -7,6 +8,8 @@ from optuna.trial import TrialState
 
 from raymed.config import Compare, Experiment, Recipe, Search, searched_recipe
 from raymed.errors import InputError
+from raymed.pipeline.events import Event
+from raymed.pipeline.held import held
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.tune.at_work import finished_folds, trial_member, trial_name
 from raymed.pipeline.tune.fold_scores import held_out_rows
@@ -22,13 +25,9 @@ def with_trials(experiment: Experiment, run: RunFolder, count: int) -> Experimen
     Nothing of them is trained again: `build` finds their folds complete. Raises `InputError`
     where the folder has no study, or no trial of it is complete.
     """
-    if not run.study_folder.is_dir():
-        raise InputError(str(run.path), "has no study", "search first: raymed tune")
-    run.refuse_other(experiment)
+    prepared = result_of(held(run, _prepared(experiment, run)))
     search = experiment.search or Search()
     space = space_of(search, experiment.recipes[searched_recipe(search, experiment.recipes)])
-    with run.lock():
-        prepared = result_of(prepare(experiment, run, keep=True))
     recipes: dict[int, Recipe] = {}
     rows: dict[int, OofRows] = {}
     with closing(open_search(experiment, run, prepared, space)) as study:
@@ -50,6 +49,13 @@ def with_trials(experiment: Experiment, run: RunFolder, count: int) -> Experimen
     return experiment.model_copy(  # what names a recipe of before goes with the recipes
         update={"recipes": named, "evaluate": evaluate, "compare": Compare(), "search": None}
     )
+
+
+def _prepared(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Prepared]:
+    if not run.study_folder.is_dir():
+        raise InputError(run.place, "has no study", "search first: raymed tune")
+    run.refuse_other(experiment)
+    return (yield from prepare(experiment, run, keep=True))
 
 
 def _rows(

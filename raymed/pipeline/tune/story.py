@@ -1,6 +1,6 @@
 """`raymed tune`: the recipe of an experiment is varied, on the folds that its members have."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from raymed.errors import BuildError
 from raymed.evaluation import Selection
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage
+from raymed.pipeline.held import held
 from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import Placement, placed, refuse_endless
 from raymed.pipeline.prepare import Prepared, prepare
@@ -25,7 +26,7 @@ from raymed.pipeline.tune.scoring import Scoring
 from raymed.pipeline.tune.searching import searched, told
 from raymed.pipeline.tune.selection import judge_selection
 from raymed.pipeline.tune.tracking import open_tracking
-from raymed.pipeline.tune.warm_start import Point, best_points
+from raymed.pipeline.tune.warm_start import best_points
 from raymed.runs import RunFolder
 from raymed.search import (
     SharedStudy,
@@ -76,16 +77,15 @@ def tune_events(
 ) -> Generator[Event, None, Tuned]:
     """Search, telling what happens; the generator returns `Tuned`."""
     folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
-    with folder.lock():
-        earlier = best_points(warm_start) if warm_start is not None else []
-        stages = _stages(experiment, folder, earlier)
-        return (yield from recorded(stages, folder, experiment.name))
+    stages = _stages(experiment, folder, warm_start)
+    return (yield from held(folder, recorded(stages, folder, experiment.name)))
 
 
 def _stages(
-    experiment: Experiment, folder: RunFolder, earlier: Sequence[Point]
+    experiment: Experiment, folder: RunFolder, warm_start: Path | str | None
 ) -> Generator[Event, None, Tuned]:
     """Go through the stages of a search, in a folder that is held."""
+    earlier = best_points(warm_start) if warm_start is not None else []
     folder.refuse_other(experiment)
     search = experiment.search or Search()
     name = searched_recipe(search, experiment.recipes)

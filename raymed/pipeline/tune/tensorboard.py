@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 from tensorboardX.proto.event_pb2 import Event
@@ -17,6 +16,7 @@ from raymed.errors import DiskFullError
 from raymed.files import whole_file
 from raymed.pipeline.tune.logs import POOLED, Attempts, LogError, figures
 from raymed.search import error_of, fold_values
+from raymed.tables import read_parquet
 
 VERSION = "brain.Event:2"
 """What TensorBoard wants to read first in a file."""
@@ -111,7 +111,7 @@ def _fold(trial: FrozenTrial, fold: int, attempt: Path | None) -> Iterator[_Step
     yield scalar(name, figures(trial)[name]), trial.number
     epochs = attempt / "epochs.parquet" if attempt is not None else None
     if epochs is not None and epochs.is_file():
-        for step, epoch in enumerate(pq.read_table(epochs).to_pylist(), start=1):
+        for step, epoch in enumerate(read_parquet(epochs).to_pylist(), start=1):
             for figure in EPOCHS:
                 if epoch.get(figure) is not None:
                     yield scalar(f"{figure}/fold-{fold}", epoch[figure]), step

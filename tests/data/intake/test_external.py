@@ -36,7 +36,7 @@ def test_patients_and_images_are_looked_for_on_both_sides_of_the_run() -> None:
 def test_images_of_the_test_split_are_no_images_of_training() -> None:
     run = _manifest("ab", split=" t", images="12")
 
-    assert Overlap.of(_manifest("xy", images="23"), run).shared == ()
+    assert Overlap.of(_manifest("xy", images="23"), run).shared() == ()
 
 
 def test_patients_are_not_compared_where_one_side_does_not_know_them() -> None:
@@ -44,7 +44,7 @@ def test_patients_are_not_compared_where_one_side_does_not_know_them() -> None:
 
     found = Overlap.of(_manifest("ab", images="34"), run)
 
-    assert found.shared == ()
+    assert found.shared() == ()
     assert found.doubts == (
         "Patients of the run are not declared: shared ones were not looked for.",
     )
@@ -56,6 +56,14 @@ def test_nothing_shared_is_not_refused_and_all_that_is_shared_is_named() -> None
 
     with pytest.raises(InputError, match=r"set.csv: shares 1 patients of training \(a\) and 1 pat"):
         Overlap.of(_manifest("ab", images="89"), run).refuse("set.csv")
+
+
+def test_doubts_count_and_name_nobody() -> None:
+    """They stand in the report, which is shared."""
+    found = Overlap.of(_manifest("ax", images="89"), _manifest("ab", images="12"))
+
+    assert found.trained == ("a",)
+    assert found.doubts == ("Not independent: it shares 1 patients of training.",)
 
 
 def test_an_npz_of_test_arrays_alone_is_an_external_set(tmp_path: Path) -> None:

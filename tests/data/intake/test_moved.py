@@ -62,3 +62,31 @@ def test_a_slice_keeps_its_place(tmp_path: Path) -> None:
     assert place_images(["v.nii::axial/3"], table, None) == [f"{tmp_path}/v.nii::axial/3"]
     (tmp_path / "v.nii").touch()
     assert place_images(["/x/v.nii::axial/3"], table, tmp_path) == [f"{tmp_path}/v.nii::axial/3"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../old/c.png", "ill/../../old/c.png", "..\\old\\c.png", "/mnt/ill/../../old/c.png", ".."],
+)
+def test_no_path_of_a_table_leads_out_of_the_root(moved, toy, path: str) -> None:
+    toy.images("old/c.png")
+    first = "/mnt/ill/p1/a.png" if path.startswith("/") else "ill/p1/a.png"
+
+    with pytest.raises(InputError, match=r"data\.root: 1 images of the manifest lead out of"):
+        list_samples(moved(first, path, root=toy.root / "new"))
+
+
+def test_a_path_that_turns_back_within_the_root_stays_there(moved, toy) -> None:
+    data = moved("ill/../ill/p1/a.png", "well/p2/b.png", root=toy.root / "new")
+
+    assert str(toy.root / "new/ill/p1/a.png") in set(read_manifest(data).table["image"])
+
+
+def test_a_path_through_a_link_turns_back_below_the_root_too(moved, toy) -> None:
+    """Its owner may link out of the root; a table may not climb from there."""
+    toy.images("old/deep/c.png", "old/d.png")
+    (toy.root / "new/link").symlink_to(toy.root / "old/deep")
+
+    found = list_samples(moved("link/c.png", "link/../d.png", root=toy.root / "new")).images
+
+    assert sorted(found) == [str(toy.root / "new/d.png"), str(toy.root / "new/link/c.png")]

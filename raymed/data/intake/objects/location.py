@@ -75,15 +75,29 @@ class Location:
         """Say what an error of the store means."""
         told = " ".join(str(error).split())
         detail = f"({told[:_DETAIL]})"
-        if "NO_SUCH_BUCKET" in told or ("Bucket" in told and "not found" in told):
+        if _names_no_bucket(told):
             return self.no_bucket()
-        if any(word in told.upper() for word in _DENIED):
+        if _is_denied(told):
             return InputError(self.url, f"access is denied {detail}", _REMEDIES[self.scheme])
         if is_unreachable(error):
             see = "the network, AWS_ENDPOINT_URL and AWS_REGION"
             remedy = f"see {see if self.scheme == 's3' else 'the network'}; run the same command"
             return InputError(self.url, f"cannot be reached {detail}", remedy)
         return InputError(self.url, f"cannot be read {detail}")
+
+
+def is_final(error: Exception) -> bool:
+    """Tell whether the store refuses, so that it will again."""
+    told = " ".join(str(error).split())
+    return _names_no_bucket(told) or _is_denied(told)
+
+
+def _names_no_bucket(told: str) -> bool:
+    return "NO_SUCH_BUCKET" in told or ("Bucket" in told and "not found" in told)
+
+
+def _is_denied(told: str) -> bool:
+    return any(word in told.upper() for word in _DENIED)
 
 
 def is_unreachable(error: Exception) -> bool:

@@ -135,9 +135,7 @@ def test_the_lock_of_a_killed_process_does_not_hold(tmp_path: Path) -> None:
         pass
 
 
-def test_object_storage_and_folders_that_are_no_run_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="must be a local path"):
-        RunFolder.at("s3://bucket/run")
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a run folder"):
         RunFolder.existing(tmp_path)
 

@@ -1,0 +1,34 @@
+"""Where a Ray keeps files of its own while a session lasts: a folder of all nodes, or a store."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from raymed.runs.store import RunStore
+
+Scratch = Path | RunStore
+
+
+def storage_of(scratch: Scratch) -> dict[str, Any]:
+    """Give what Ray Train and Tune are told of it."""
+    if isinstance(scratch, Path):
+        return {"storage_path": str(scratch)}
+    return {
+        "storage_path": scratch.location.path,  # with a file system: without its scheme
+        "storage_filesystem": scratch.files,
+    }
+
+
+def make(scratch: Scratch) -> None:
+    """Make it, empty."""
+    remove(scratch)
+    if isinstance(scratch, Path):
+        scratch.mkdir(parents=True)
+
+
+def remove(scratch: Scratch) -> None:
+    """Remove it with what lies in it."""
+    if isinstance(scratch, Path):
+        shutil.rmtree(scratch, ignore_errors=True)
+    else:
+        scratch.delete_all()
