@@ -29,6 +29,7 @@ class Work:
     gpus: float
     scratch: Scratch
     by_epoch: bool = False
+    kind: str | None = None
 
     def without(self, name: str) -> "Work":
         """Drop a unit: a trial whose worker died begins again behind what is done."""
@@ -46,7 +47,7 @@ def work_on(config: dict[str, Any], mailbox: Mailbox) -> None:
         os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = _END_SECONDS
     for name, unit in work.units.items():
         if unit.workers > 1:
-            end = fit(name, unit, mailbox, work.gpus, work.scratch)
+            end = fit(name, unit, mailbox, work.gpus, work.scratch, work.kind)
         else:
             end = _alone(name, unit, mailbox, telling, work.by_epoch)
             telling.ended(well=isinstance(end, Returned))

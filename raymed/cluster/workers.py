@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 import ray
-from ray.exceptions import ObjectLostError, RayActorError, RayError
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
 from raymed.cluster.spreading import Patience
 from raymed.cluster.telling import Telling
@@ -70,10 +70,11 @@ class Workers(Generic[AnyUnit]):
     died or others took it, holds no unit up.
     """
 
-    def __init__(self, count: int, gpus: float = 0) -> None:
-        """Start `count` workers with one core and `gpus` each, spread over the nodes."""
-        self._gpus, self._patience = gpus, Patience(gpus)
+    def __init__(self, count: int, gpus: float = 0, kind: str | None = None) -> None:
+        """Start `count` workers with a core and `gpus`, of a kind, each, spread over the nodes."""
+        self._gpus, self._patience = gpus, Patience(gpus, kind)
         spread = {"num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        spread |= {} if kind is None else {"accelerator_type": kind}
         self._create = ray.remote(_Worker).options(**spread).remote
         self._waiting: deque[_Given[AnyUnit]] = deque()
         self._starting: dict[Any, Any] = {}
@@ -143,7 +144,7 @@ class Workers(Generic[AnyUnit]):
         given, worker = self._streams[stream]
         try:
             said = ray.get(next(stream))
-        except (RayActorError, ObjectLostError) as error:
+        except (RayActorError, ObjectLostError, OutOfMemoryError) as error:
             del self._streams[stream]
             ray.kill(worker)  # it may only be out of reach
             self._start_worker()
@@ -161,7 +162,9 @@ class Workers(Generic[AnyUnit]):
         if given.tries < _TRIES:
             self._waiting.appendleft(replace(given, tries=given.tries + 1))
         else:
-            yield Failed(given.unit, "its worker process died, twice", str(error))
+            memory = isinstance(error, OutOfMemoryError)
+            why = "its worker process died, twice" + ": its node ran out of memory" * memory
+            yield Failed(given.unit, why, str(error))
 
     def _end(self, stream: Any, end: Fault | Returned) -> Said[AnyUnit]:
         given, worker = self._streams.pop(stream)

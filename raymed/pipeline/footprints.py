@@ -10,7 +10,7 @@ import torch
 from raymed.config import Recipe
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
-from raymed.pipeline.decoding import Sent, opened_here
+from raymed.pipeline.decoding import Sent
 from raymed.pipeline.memory import PeakMemory, card_name, device_bytes
 from raymed.runs import RunFolder
 from raymed.training import Progress
@@ -55,7 +55,7 @@ class FootprintUnit:
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, Footprint]:
         """Measure it."""
         self.run.bring_inputs()
-        images = yield from opened_here(self.images)
+        images = yield from self.images.here()
         free_memory()
         memory = PeakMemory.begin(self.device)
         micro = try_steps(self.recipe, images, self.classes, self.device)
