@@ -19,6 +19,8 @@ from raymed.errors import InputError
 from raymed.files import write_json
 
 PLACE = "cluster.address"
+LOGS = "cluster.json"
+"""What the log folder says of a Ray that was joined."""
 _CONNECT_SECONDS, _ANSWER_SECONDS, _TOKEN_SECONDS = 5, 25, 15
 _ANSWERS = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
@@ -30,7 +32,8 @@ def attached_ray(address: str, scratch: Scratch, log_folder: Path) -> Iterator[S
     """Join the Ray at an address (`auto` or `HOST:PORT`) and leave it again; gives `scratch`.
 
     `scratch` must be a place that every node reaches; it is made, and removed with what lies in it.
-    Ray's logs stay on its nodes: `log_folder` gets a `cluster.json` that says where. Raises
+    Ray's logs stay on its nodes: `log_folder` gets a `cluster.json` that says where, and where
+    Ray's dashboard is (null where there is none). Raises
     `InputError` where no Ray answers in half a minute or this machine is none of its nodes, and in
     a process that is connected already.
     """
@@ -153,5 +156,6 @@ def _note_logs(log_folder: Path) -> None:
     context = ray.get_runtime_context()
     session = ray._private.worker.global_worker.node.get_session_dir_path()
     nodes = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
-    facts = {"address": context.gcs_address, "job": context.get_job_id()}
-    write_json(log_folder / "cluster.json", {**facts, "logs": f"{session}/logs", "nodes": nodes})
+    board = ray._private.worker.get_dashboard_url() or None
+    facts = {"address": context.gcs_address, "job": context.get_job_id(), "dashboard": board}
+    write_json(log_folder / LOGS, {**facts, "logs": f"{session}/logs", "nodes": nodes})

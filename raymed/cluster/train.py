@@ -17,6 +17,7 @@ from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.spreading import Patience, process_resources
+from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
 
@@ -40,7 +41,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
 
     torch.set_num_threads(1)
     unit: Unit = config["unit"]
-    first = ray.train.get_context().get_world_rank() == 0
+    first, telling = ray.train.get_context().get_world_rank() == 0, Telling()
     with ExitStack() as stack:
         kept = ray.train.get_checkpoint()
         work = unit.work(Path(stack.enter_context(kept.as_directory())) if kept else None)
@@ -48,6 +49,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
             try:
                 progress = next(work)
             except StopIteration as end:
+                telling.ended(well=True)
                 return Returned(end.value)
             except Exception as error:
                 if unit.workers > 1:
@@ -57,7 +59,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
                 written = Checkpoint.from_directory(progress.checkpoint) if first else None
                 ray.train.report({"step": progress.step}, checkpoint=written)
             if first:
-                config["mailbox"].put(config["name"], progress)
+                config["mailbox"].put(config["name"], telling.told(progress))
 
 
 def fit(

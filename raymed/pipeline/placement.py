@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from raymed.cluster.attached import attached_ray
+from raymed.cluster.attached import LOGS, attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
 from raymed.cluster.scratch import Scratch
@@ -15,6 +15,7 @@ from raymed.cluster.spreading import Node, gpu_kind_here, of_kind, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
+from raymed.files import read_json
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.libraries import library_versions
 from raymed.runs import RunFolder
@@ -66,6 +67,9 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
     nodes = check_nodes(address, run.scratch, run.log_folder, needed, versions)
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
+    dashboard = read_json(run.log_folder / LOGS)["dashboard"]
+    if dashboard is not None:
+        yield Note(f"Ray's dashboard: http://{dashboard}")
     return placement
 
 

@@ -26,6 +26,7 @@ from raymed.files import complete
 from raymed.pipeline.comparisons import compare_members
 from raymed.pipeline.libraries import library_versions
 from raymed.pipeline.members import Member, member_table
+from raymed.pipeline.nodes import facts_of, node_rows
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import ByLevel, Scorer, alike
 from raymed.runs import now
@@ -72,7 +73,7 @@ def score_run(
         "rows": rows,
         "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
         "comparisons": compare_members(scorer, members, oof, chosen),
-        "provenance": _provenance(prepared, machine),
+        "provenance": _provenance(prepared, machine, members),
     }
 
 
@@ -156,7 +157,9 @@ def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.
     return np.stack(parts, axis=2)
 
 
-def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(
+    prepared: Prepared, machine: Mapping[str, Any], members: Sequence[Member]
+) -> dict[str, Any]:
     return {
         "versions": library_versions(),
         "hashes": {"manifest": prepared.manifest.content, "folds": prepared.folds.content},
@@ -167,6 +170,7 @@ def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any
             "engine": machine["engine"],
             "platform": platform.platform(),
         },
+        "nodes": node_rows(facts_of(members, prepared.folds.count)),
         "started": machine["started"],
         "wall_seconds": round(time.monotonic() - machine["clock"], 1),
     }
