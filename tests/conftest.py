@@ -81,18 +81,24 @@ def s3_endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """pyarrow's file system on the server, which the environment names, with an empty bucket."""
-    from pyarrow import fs
-
-    for name, value in {
+@pytest.fixture(scope="session")
+def s3_environment(s3_endpoint: str) -> dict[str, str]:
+    """What a process needs to reach the server."""
+    return {
         "AWS_ENDPOINT_URL": s3_endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "someone",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    }
+
+
+@pytest.fixture
+def s3(s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """pyarrow's file system on the server, which the environment names, with an empty bucket."""
+    from pyarrow import fs
+
+    for name, value in s3_environment.items():
         monkeypatch.setenv(name, value)
     store, _ = fs.FileSystem.from_uri("s3://ward?allow_bucket_creation=true")
     store.create_dir("ward")

@@ -29,8 +29,8 @@ class Call:
     process: "subprocess.Popen[str]"
     output: Path
 
-    def end(self, word: int) -> None:
-        """Send the driver a signal; its outer process ends with it."""
+    def send(self, word: int) -> None:
+        """Send the driver a signal; where it ends by it, its starter outside does too."""
         with suppress(psutil.Error, IndexError):
             os.kill(psutil.Process(self.process.pid).children()[0].pid, word)
 
@@ -155,7 +155,7 @@ def replace_node(scene: Scene) -> list[Host]:
 
 def kill_driver(scene: Scene) -> list[Host]:
     """`kill -9` of the driver; the same command again, at once."""
-    scene.calls[-1].end(signal.SIGKILL)
+    scene.calls[-1].send(signal.SIGKILL)
     scene.calls[-1].process.wait()
     scene.build()
     return []
@@ -187,7 +187,7 @@ def wake_zombie(scene: Scene) -> list[Host]:
     victim = scene.victim()
     victim.freeze()
     try:
-        scene.calls[-1].end(signal.SIGKILL)
+        scene.calls[-1].send(signal.SIGKILL)
         scene.calls[-1].process.wait()
         scene.build()
         scene.rest(scene.draw.uniform(2, 20))
@@ -197,14 +197,20 @@ def wake_zombie(scene: Scene) -> list[Host]:
 
 
 def second_driver(scene: Scene) -> list[Host]:
-    """The same command on another host while the first one works: it is refused."""
+    """The same command on another host while the first one holds the folder: it is refused.
+
+    The first driver stands still meanwhile, so that it has not ended when the second one asks.
+    """
     first = scene.calls[-1]
-    second = scene.build(scene.victim())
-    code = scene.finish(second)
+    first.send(signal.SIGSTOP)
+    try:
+        second = scene.build(scene.victim())
+        code = scene.finish(second)
+    finally:
+        first.send(signal.SIGCONT)
     said = second.output.read_text()
-    if first.process.poll() is None:  # else there was nothing left to refuse
-        assert code == 2, f"the second driver ended with {code}"
-        assert "another build works on this folder" in said, said
+    assert code == 2, f"the second driver ended with {code}: {said}"
+    assert "another build works on this folder" in said, said
     scene.calls.remove(second)
     return []
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from raymed.cluster.schedule import Engine, run_units
 from raymed.cluster.scratch import Scratch
+from raymed.cluster.spreading import cards_here
 from raymed.cluster.trials import Decider, TrialUnits
 from raymed.cluster.units import Failed, Finished, Reported, Said
 
@@ -15,6 +16,7 @@ __all__ = [
     "Finished",
     "Reported",
     "TrialUnits",
+    "cards_here",
     "run_units",
     "start_engine",
     "sweep",

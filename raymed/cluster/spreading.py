@@ -7,6 +7,7 @@ from typing import Any
 
 from raymed.errors import EngineError, InputError, some
 
+_KIND = "accelerator_type:"
 _LOOK_SECONDS = 5.0
 _PATIENCE_SECONDS = 120.0
 """How long a lost node may take to come back, or an autoscaler to bring another."""
@@ -81,6 +82,14 @@ def process_resources(gpus: float, kind: str | None) -> dict[str, float]:
     """Give what a process of a unit takes, in Ray's words: of a kind of GPU a trace."""
     shared = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return shared if kind is None else {**shared, f"{_KIND}{kind}": 0.001}
+
+
+def cards_here() -> list[str]:
+    """Name the kinds of GPU of the living nodes, as Ray knows them, each once."""
+    import ray
+
+    kinds = {name for node in ray.nodes() if node["Alive"] for name in node["Resources"]}
+    return sorted(kind.removeprefix(_KIND) for kind in kinds if kind.startswith(_KIND))
 
 
 class Patience:

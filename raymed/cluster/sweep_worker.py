@@ -54,7 +54,11 @@ def work_on(config: dict[str, Any], mailbox: Mailbox) -> None:
 
 
 def _alone(name: str, unit: Unit, mailbox: Mailbox, by_epoch: bool) -> Fault | Returned:
+    """Work on a unit here; the next one, of this trial or another, finds its memory free."""
+    from raymed.training.freeing import free_memory
+
     with ExitStack() as stack:
+        stack.callback(free_memory)
         work = unit.work()
         stack.callback(work.close)
         while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 import ray
-from ray.exceptions import ObjectLostError, RayActorError, RayError
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
 from raymed.cluster.spreading import Patience
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
@@ -32,15 +32,14 @@ class _Worker:
         """Return at once, when this process has started."""
 
     def run(self, unit: Unit) -> Iterator[Progress | Fault | Returned]:
-        import torch
+        from raymed.training.freeing import free_memory
 
         try:
-            result = yield from unit.work()
+            end: Fault | Returned = Returned((yield from unit.work()))
         except Exception as error:
-            yield Fault.of(error)
-        else:
-            torch.cuda.empty_cache()  # for the others on the card; without one it does nothing
-            yield Returned(result)
+            end = Fault.of(error)
+        free_memory()  # the unit's frames are gone, also those that an exception held
+        yield end
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Workers(Generic[AnyUnit]):
         given, worker = self._streams[stream]
         try:
             said = ray.get(next(stream))
-        except (RayActorError, ObjectLostError) as error:
+        except (RayActorError, ObjectLostError, OutOfMemoryError) as error:
             del self._streams[stream]
             ray.kill(worker)  # it may only be out of reach
             self._start_worker()
@@ -153,7 +152,9 @@ class Workers(Generic[AnyUnit]):
         if given.tries < _TRIES:
             self._waiting.appendleft(replace(given, tries=given.tries + 1))
         else:
-            yield Failed(given.unit, "its worker process died, twice", str(error))
+            memory = isinstance(error, OutOfMemoryError)
+            why = "its worker process died, twice" + ": its node ran out of memory" * memory
+            yield Failed(given.unit, why, str(error))
 
     def _end(self, stream: Any, end: Fault | Returned) -> Said[AnyUnit]:
         given, worker = self._streams.pop(stream)

@@ -34,6 +34,11 @@ class SampleColumns:
             len(manifest.classes),
         )
 
+    @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return int(self.fold.max()) + 1
+
     def training_rows(self, fold: int) -> npt.NDArray[np.int64]:
         """Rows that a fold's model learns from: neither its own fold nor the test split."""
         return np.flatnonzero((self.fold != fold) & (self.fold != TEST))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
 import torch
 
 _SELF = Path("/proc/self")
@@ -39,6 +40,17 @@ class PeakMemory:
             return torch.cuda.max_memory_allocated()
         return resident_bytes("VmHWM") if self.known else None
 
+    def held_in_bytes(self) -> int | None:
+        """Give the most that others could not have: on CUDA torch keeps what was freed."""
+        return torch.cuda.max_memory_reserved() if self.device == "cuda" else self.in_bytes()
+
+
+def device_bytes(device: str) -> int:
+    """Give all the memory of the card that this process works on, or of the machine."""
+    if device == "cuda":
+        return torch.cuda.get_device_properties(0).total_memory
+    return int(psutil.virtual_memory().total)
+
 
 def resident_bytes(line: str) -> int | None:
     """Read this process's resident memory, now (VmRSS) or at most so far (VmHWM), in bytes."""
@@ -48,3 +60,8 @@ def resident_bytes(line: str) -> int | None:
         return None
     found = [row.split()[1] for row in status.splitlines() if row.startswith(f"{line}:")]
     return int(found[0]) * 1024 if found else None
+
+
+def card_name(device: str) -> str | None:
+    """Name the card that this process works on; None on a CPU."""
+    return torch.cuda.get_device_name() if device == "cuda" else None

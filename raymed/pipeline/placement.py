@@ -27,7 +27,8 @@ class Placement:
     """What a build runs on: `device` is the units', `own_device` the driver's.
 
     `gpus` is what all processes share, each of `gpu_kind` where that is not None; `address` that of
-    a running Ray, None for an embedded one.
+    a running Ray, None for an embedded one. `cards` are the nodes with their GPUs where nobody said
+    how many processes share them; then `workers` is one a GPU, and small models may be packed.
     """
 
     device: Device
@@ -37,6 +38,7 @@ class Placement:
     own_device: Device
     address: str | None = None
     gpu_kind: str | None = None
+    cards: tuple[Node, ...] = ()
 
     @property
     def told(self) -> str:
@@ -46,7 +48,8 @@ class Placement:
     def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""
         if self.address is None:
-            return embedded_ray(self.workers, int(self.gpus), run.log_folder)
+            cores = sum(int(node.cpus) for node in self.cards)
+            return embedded_ray(max(self.workers, cores), int(self.gpus), run.log_folder)
         return attached_ray(self.address, run.scratch, run.log_folder)
 
 
@@ -85,6 +88,8 @@ def place(experiment: Experiment) -> Placement:
     for name, recipe in experiment.recipes.items():
         _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
     device: Device = "cuda" if gpus else "cpu"
+    cores = len(os.sched_getaffinity(0))
+    cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
     return Placement(
         device,
         _engine(experiment, gpus),
@@ -92,6 +97,7 @@ def place(experiment: Experiment) -> Placement:
         min(workers, gpus),
         device,
         gpu_kind=wish.gpu_kind,
+        cards=cards,
     )
 
 
@@ -104,7 +110,8 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
     device: Device = "cuda" if room.share else "cpu"
     engine = _engine(experiment, int(room.share > 0))
     gpus = room.share * room.workers
-    return Placement(device, engine, room.workers, gpus, own, gpu_kind=wish.gpu_kind)
+    cards = tuple(of_kind(wish.gpu_kind, nodes)) if room.share and wish.workers is None else ()
+    return Placement(device, engine, room.workers, gpus, own, gpu_kind=wish.gpu_kind, cards=cards)
 
 
 @dataclass(frozen=True)

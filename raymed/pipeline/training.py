@@ -7,6 +7,8 @@ from raymed.cluster import Engine, Failed, Finished, run_units, start_engine
 from raymed.config import Experiment
 from raymed.pipeline.events import Event, MemberFailed, Note, Plan, Stage, Training
 from raymed.pipeline.members import Scheme
+from raymed.pipeline.ordering import expected_seconds, longest_first
+from raymed.pipeline.packing import measured_together, packs, processes_at_once
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.units import FeatureUnit, FoldUnit, board_rows, feature_units, fold_units
 from raymed.runs import MemberFolder, RunFolder
@@ -20,36 +22,57 @@ def train_members(
 
     Returns the members that failed, each with its first exception.
     """
-    workers, gpus = placement.workers, placement.gpus
     units = _units(experiment, schemes, placement.device)
     failed: dict[str, str] = {}
-    rows = [row for scheme in schemes for row in board_rows(scheme, units, _below(scheme.run, run))]
-    yield Plan(tuple(rows), min(workers, max(1, len(units))))
+    yield _plan(schemes, units, run, placement.workers)
     yield Stage("training", 0, len(units))
     if not units:
         return failed
     what = "workers" if placement.engine == "workers" else "processes of Ray Train"
-    count = min(workers, sum(unit.workers for unit in units))
-    yield Note(f"starting {count} {what} on {placement.told}")
     folders = {each.name: each.folder for scheme in schemes for each in scheme.members}
     with placement.session(run) as scratch:
-        kind = placement.gpu_kind
-        engine = start_engine(placement.engine, count, gpus / workers, scratch, kind)
-        yield from _work(folders, units, engine, failed)
+        together = yield from measured_together(experiment, schemes, units, placement, scratch)
+        made = packs(units, placement, together)
+        if together:
+            yield _plan(schemes, units, run, processes_at_once(made))
+            yield Stage("training", 0, len(units))
+        for pack in made:
+            count = min(pack.count, sum(unit.workers for unit in pack.units))
+            members = "" if len(made) == 1 else f" for {_named(pack.units)}"
+            yield Note(f"starting {count} {what} on {placement.told}{members}")
+            kind = placement.gpu_kind
+            engine = start_engine(placement.engine, count, pack.share, scratch, kind)
+            yield from _work(folders, pack.units, engine, failed)
+            del engine  # its processes go with it
     return failed
+
+
+def _plan(
+    schemes: Sequence[Scheme],
+    units: Sequence[FeatureUnit | FoldUnit],
+    run: RunFolder,
+    workers: int,
+) -> Plan:
+    rows = [row for scheme in schemes for row in board_rows(scheme, units, _below(scheme.run, run))]
+    return Plan(tuple(rows), min(workers, max(1, len(units))))
+
+
+def _named(units: Sequence[FeatureUnit | FoldUnit]) -> str:
+    return ", ".join(dict.fromkeys(unit.member for unit in units))
 
 
 def _units(
     experiment: Experiment, schemes: Sequence[Scheme], device: str
 ) -> list[FeatureUnit | FoldUnit]:
-    """List what is left: features, each once, then folds."""
+    """List what is left: features, each once, and folds; the longest first."""
     features: dict[Path, FeatureUnit] = {}
     folds: list[FoldUnit] = []
     for scheme in schemes:
         for unit in feature_units(experiment, scheme.run, scheme.members, scheme.prepared, device):
             features.setdefault(unit.target, unit)
         folds += fold_units(experiment, scheme.run, scheme.members, scheme.prepared, device)
-    return [*features.values(), *folds]
+    units: list[FeatureUnit | FoldUnit] = [*features.values(), *folds]
+    return longest_first(units, expected_seconds(schemes, units))
 
 
 def _below(inner: RunFolder, outer: RunFolder) -> str:

@@ -17,11 +17,19 @@ from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
 from raymed.pipeline.decoding import ImageCache, Sent, opened_here
 from raymed.pipeline.members import Member, Scheme, is_complete
-from raymed.pipeline.memory import PeakMemory
+from raymed.pipeline.memory import PeakMemory, card_name
 from raymed.pipeline.prepare import Prepared
-from raymed.runs import RunFolder
+from raymed.runs import MemberFolder, RunFolder
 from raymed.stories import Story
-from raymed.training import FoldContext, Progress, Ranks, compute_features, feature_file, train_fold
+from raymed.training import (
+    FoldContext,
+    MicroBatch,
+    Progress,
+    Ranks,
+    compute_features,
+    feature_file,
+    train_fold,
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,8 @@ class FoldUnit:
             folder.bring_attempts(self.fold)
         earlier = folder.earlier_attempts(self.fold) + ([checkpoint] if checkpoint else [])
         attempt = ranks.agree(folder.start_attempt(self.fold) if ranks.first else Path())
+        samples, card = _samples(self.run), card_name(self.device)
+        learned = _learned(folder, samples.folds, card) if ranks.first else None
         context = FoldContext(
             self.member_id,
             attempt,
@@ -104,11 +114,12 @@ class FoldUnit:
             self.seed,
             self.checkpoint_seconds,
             ranks=ranks,
+            micro=MicroBatch(ranks.agree(learned)),
         )
         started, memory = time.monotonic(), PeakMemory.begin(self.device)
         if self.features is not None:  # there already, but in the cache of another node
             yield from compute_features(self.recipe, images, self.features, self.device, self.seed)
-        training = Story(train_fold(self.recipe, self.fold, _samples(self.run), context))
+        training = Story(train_fold(self.recipe, self.fold, samples, context))
         for progress in training:
             if progress.checkpoint is not None and ranks.first:
                 folder.keep_attempt(self.fold, attempt)
@@ -118,7 +129,9 @@ class FoldUnit:
         facts = {
             "seconds": round(time.monotonic() - started, 3),
             "peak_bytes": memory.in_bytes(),
+            "micro_batch": context.micro.most,
             "device": self.device,
+            "card": card,
             "workers": ranks.world,
             "threads": torch.get_num_threads(),
             "processor": platform.machine(),
@@ -149,10 +162,10 @@ def feature_units(
 def fold_units(
     experiment: Experiment, run: RunFolder, members: list[Member], prepared: Prepared, device: str
 ) -> list[FoldUnit]:
-    """List the folds that are not complete, fine-tuned members first: they take longest."""
+    """List the folds that are not complete."""
     cache, seed, manifest = experiment.cluster.cache_folder, experiment.seed, prepared.manifest
     units = []
-    for member in sorted(members, key=lambda member: member.recipe.is_probe):
+    for member in members:
         if is_complete(member, prepared.folds.count):
             continue
         recipe, features = member.recipe, None
@@ -198,6 +211,14 @@ def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below:
             cells[f"fold {fold}"] = Cell() if waits else Cell("done", seconds=seconds)
         rows.append(Row(member.name, member.id, cells, below))
     return rows
+
+
+def _learned(folder: MemberFolder, folds: int, card: str | None) -> int | None:
+    """Give the least that the member's complete folds took at once, where memory had run out."""
+    done = [fold for fold in range(folds) if (folder.fold(fold) / "DONE.json").is_file()]
+    known = [facts for fold in done if (facts := folder.fold_facts(fold)).get("card") == card]
+    learned = [facts["micro_batch"] for facts in known if facts.get("micro_batch") is not None]
+    return min(learned, default=None)
 
 
 @lru_cache(maxsize=2)

@@ -5,6 +5,7 @@ from raymed.training.features import compute_features, feature_file
 from raymed.training.fine_tuner import ProgressiveFineTuner
 from raymed.training.fold import FoldContext, train_fold
 from raymed.training.lr_find import RatePoint, rate_range, suggest_rate
+from raymed.training.micro_batch import MicroBatch
 from raymed.training.movement import GroupMoved
 from raymed.training.progress import Curve, Progress
 from raymed.training.ranks import Ranks
@@ -13,6 +14,7 @@ __all__ = [
     "Curve",
     "FoldContext",
     "GroupMoved",
+    "MicroBatch",
     "Progress",
     "ProgressiveFineTuner",
     "Ranks",

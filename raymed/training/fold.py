@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from raymed.models import Classifier, build_classifier
 from raymed.training.checkpoints import load_progress, save_final, save_progress
 from raymed.training.inputs import Inputs
 from raymed.training.loop import EpochEnd, Trainer
+from raymed.training.micro_batch import MicroBatch
 from raymed.training.movement import GroupMoved, first_weights, model_movement
 from raymed.training.progress import Curve, Progress
 from raymed.training.ranks import ALONE, Ranks
@@ -35,7 +36,10 @@ _CURVE_SAMPLES = 4
 
 @dataclass(frozen=True)
 class FoldContext:
-    """Where a unit runs: its files, its device, its seed. Nothing here is an opinion."""
+    """Where a unit runs: its files, its device, its seed. Nothing here is an opinion.
+
+    `micro` is how much of a batch the device holds, as far as that is known; training adds to it.
+    """
 
     member: str
     attempt: Path
@@ -47,6 +51,7 @@ class FoldContext:
     checkpoint_seconds: float = 30.0
     report_seconds: float = 0.5
     ranks: Ranks = ALONE
+    micro: MicroBatch = field(default_factory=MicroBatch)
 
 
 def train_fold(
@@ -72,7 +77,7 @@ def train_fold(
     found = context.features
     array = open_images(context.images) if found is None else open_array(found)
     inputs = Inputs(array, device, context.features is not None, recipe.precision == "bf16")
-    trainer = Trainer(recipe, inputs, samples, fold, context.seed, ranks)
+    trainer = Trainer(recipe, inputs, samples, fold, context.seed, ranks, context.micro)
     if resumed is not None:
         model.load_state_dict(resumed.model)
     epochs = list(resumed.epochs) if resumed is not None else []

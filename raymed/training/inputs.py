@@ -1,7 +1,8 @@
 """What a model is fed: decoded images, or the cached features of its frozen backbone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from raymed.data.augmentation import augment
 from raymed.data.batches import Indices, as_images, inference_batches
 from raymed.data.decoded.streaming import StreamedImages
 from raymed.models import Classifier
+from raymed.training.freeing import free_memory
 
 INFERENCE_BATCH = 64
 
@@ -75,7 +77,7 @@ class Inputs:
         model.eval()
         for part in inference_batches(rows, INFERENCE_BATCH):
             with torch.inference_mode():
-                predicted = self.logits(model, self.batch(part))
+                predicted = _in_parts(partial(self.logits, model), self.batch(part))
             yield part, predicted.cpu().numpy()
 
     def features_of(self, model: Classifier, rows: Indices) -> npt.NDArray[np.float32]:
@@ -92,5 +94,16 @@ class Inputs:
                 torch.inference_mode(),
                 torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
             ):
-                features = model.features(self.batch(part))
+                features = _in_parts(model.features, self.batch(part))
             yield part, features.float().cpu().numpy()
+
+
+def _in_parts(forward: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor) -> torch.Tensor:
+    """Run a model on a batch, or where the device's memory runs out on its halves, in turn."""
+    try:
+        return forward(batch)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+    free_memory()
+    return torch.cat([_in_parts(forward, half) for half in batch.tensor_split(2)])

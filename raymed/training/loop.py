@@ -6,7 +6,7 @@ same whether the ones before it ran in this process or were restored.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,14 +18,15 @@ from raymed.data.batches import Indices, epoch_samples, split_batches
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
 from raymed.losses import balanced_weights
-from raymed.models import Classifier, layer_groups
-from raymed.optim import build_optimizer, rate_factor
+from raymed.models import Classifier
+from raymed.optim import rate_factor
 from raymed.training.inputs import Inputs
+from raymed.training.micro_batch import LEAST, MicroBatch
 from raymed.training.optimizer_state import TensorState, restore_optimizer
-from raymed.training.phases import enter_phase
+from raymed.training.phases import begin_phase, enter_phase
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
-from raymed.training.steps import BatchLoss, Outcome, take_step
+from raymed.training.steps import BatchLoss, Outcome, rehearse, take_fitting_step
 
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
@@ -61,7 +62,10 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Trainer:
-    """What stays the same over a fold's training: data, seeds, the recipe."""
+    """What stays the same over a fold's training: data, seeds, the recipe.
+
+    Only `micro` learns, where a batch is more than the device's memory holds.
+    """
 
     recipe: Recipe
     inputs: Inputs
@@ -69,6 +73,7 @@ class Trainer:
     fold: int
     seed: int
     ranks: Ranks = ALONE
+    micro: MicroBatch = field(default_factory=MicroBatch)
 
     @cached_property
     def rows(self) -> Indices:
@@ -76,11 +81,11 @@ class Trainer:
         return self.samples.training_rows(self.fold)
 
     def epoch_batches(self, epoch: int) -> list[Indices]:
-        """Draw the batches of one epoch."""
+        """Draw the batches of one epoch; they do not depend on how many processes share them."""
         rng = np.random.default_rng([self.seed, self.fold, SAMPLES, epoch])
         patients = self.samples.patients[self.rows]
         drawn = epoch_samples(self.rows, patients, self.recipe.samples_per_patient, rng)
-        return split_batches(drawn, self.recipe.batch_size, 2 * self.ranks.world)
+        return split_batches(drawn, self.recipe.batch_size, LEAST * self.recipe.workers)
 
     @cached_property
     def class_weights(self) -> torch.Tensor | None:
@@ -113,6 +118,9 @@ class Trainer:
             start = max(done - first, 0)
             if start < phase.epochs:
                 optimizer = self.enter(model, phase)
+                if self.ranks.world > 1 and may_run_out(self.inputs.device):
+                    largest = max(self.epoch_batches(first + start), key=len)
+                    rehearse(self.batch_loss(model, largest, torch.Generator()), self.micro)
                 shared = self.ranks.wrap(model)
                 if start and state is not None:
                     restore_optimizer(optimizer, state)
@@ -122,11 +130,7 @@ class Trainer:
 
     def enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
         """Set what a phase trains, and build its fresh optimizer."""
-        enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm)
-        names = [name for name, _ in model.named_parameters()]
-        groups = layer_groups(model) if phase.discriminative else [names]
-        recipe, new = self.recipe, model.new_parameters()
-        return build_optimizer(model, groups, phase, recipe.optimizer, recipe.sam, new)
+        return begin_phase(self.recipe, model, phase)
 
     def _epoch(
         self,
@@ -152,7 +156,7 @@ class Trainer:
                 group["lr"] = group["base_lr"] * factor
             behind = (number * len(batches) + step) / (self.epochs * len(batches))
             loss = self.batch_loss(shared, rows, generator)
-            outcome = take_step(optimizer, loss, self.recipe, behind)
+            outcome = take_fitting_step(optimizer, loss, self.recipe, behind, self.micro)
             tally.count(outcome, len(rows))
             if tally.refused > self._patience or tally.refused == len(batches):
                 place = f"phase {index + 1}, epoch {number + 1}, step {step + 1}"
@@ -221,6 +225,11 @@ class _Tally:
     def accuracy(self) -> float:
         """The share of images classified rightly so far."""
         return self.hits / max(1, self.images)
+
+
+def may_run_out(device: torch.device) -> bool:
+    """Tell whether a device says that its memory runs out; on a CPU the system ends the process."""
+    return device.type == "cuda"
 
 
 def _not_finite(loss: float, place: str, phase: Phase) -> TrainingError:

@@ -14,7 +14,7 @@ from raymed.errors import InputError
 from raymed.models import Classifier
 from raymed.training.loop import Trainer
 from raymed.training.seeds import AUGMENTATION, DROPOUT, derive_seed
-from raymed.training.steps import take_step
+from raymed.training.steps import take_fitting_step
 
 _MEMORY = 0.95
 """Weight of the past in the smoothed loss."""
@@ -63,7 +63,7 @@ def rate_range(
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] / chosen.lr * lr
         loss = trainer.batch_loss(model, rows, generator)
-        outcome = take_step(optimizer, loss, trainer.recipe, done=1.0)
+        outcome = take_fitting_step(optimizer, loss, trainer.recipe, 1.0, trainer.micro)
         if not outcome.stepped:
             return
         mean = _MEMORY * mean + (1 - _MEMORY) * outcome.loss

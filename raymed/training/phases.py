@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+import torch
 from torch import nn
 
-from raymed.config import Phase
+from raymed.config import Phase, Recipe
 from raymed.models import Classifier, layer_groups
+from raymed.optim import build_optimizer
 
 _BATCHNORM = (nn.modules.batchnorm._BatchNorm,)
 
@@ -26,6 +28,15 @@ def enter_phase(
     elif phase.unfreeze and epoch is not None:
         names = [*new, *unfrozen(layer_groups(model), epoch)]
     train_only(model, names, freeze_batchnorm=freeze_batchnorm)
+
+
+def begin_phase(recipe: Recipe, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
+    """Set what a phase trains, and build its fresh optimizer."""
+    enter_phase(model, phase, freeze_batchnorm=recipe.freeze_batchnorm)
+    names = [name for name, _ in model.named_parameters()]
+    groups = layer_groups(model) if phase.discriminative else [names]
+    new = model.new_parameters()
+    return build_optimizer(model, groups, phase, recipe.optimizer, recipe.sam, new)
 
 
 def unfrozen(groups: Sequence[Sequence[str]], epoch: int) -> list[str]:

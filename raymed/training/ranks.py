@@ -55,6 +55,14 @@ class Ranks:
         distributed.all_reduce(sums)
         return [float(value) for value in sums]
 
+    def least(self, value: int | None) -> int | None:
+        """Give the least that any of the processes has; None where none has any."""
+        if self.world == 1:
+            return value
+        said: list[int | None] = [None] * self.world
+        distributed.all_gather_object(said, value)
+        return min((each for each in said if each is not None), default=None)
+
     def agree(self, value: Value) -> Value:
         """Give what the first process says."""
         if self.world == 1:

@@ -17,6 +17,7 @@ import pytest
 from raymed import __version__ as raymed_version
 from raymed.config import Experiment
 from raymed.pipeline.build import Built, build
+from raymed.runs.store import RunStore
 
 RAYMED = str(Path(sys.executable).with_name("raymed"))
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode: only subprocesses
@@ -94,8 +95,8 @@ class Nodes:
 def three_nodes(seen: Path, **variables: str) -> Iterator[Nodes]:
     (seen / "sitecustomize.py").write_text(WITNESS)
     paths = os.pathsep.join([str(seen), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths, "SEEN": str(seen)}
-    environment |= variables
+    own = {**ENVIRONMENT, "PYTHONPATH": paths, "SEEN": str(seen)}
+    environment = {**os.environ, **own, **variables}
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER],
         env=environment,
@@ -112,9 +113,11 @@ def three_nodes(seen: Path, **variables: str) -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Three nodes that live as long as this module's tests."""
-    with three_nodes(tmp_path_factory.mktemp("seen")) as running:
+def nodes(
+    tmp_path_factory: pytest.TempPathFactory, s3_environment: dict[str, str]
+) -> Iterator[Nodes]:
+    """Three nodes that live as long as this module's tests, and reach an object store."""
+    with three_nodes(tmp_path_factory.mktemp("seen"), **s3_environment) as running:
         yield running
 
 
@@ -145,6 +148,19 @@ def test_three_nodes_give_the_bits_of_one_machine_and_run_on_afterwards(
             break
         time.sleep(1)
     assert state == "3 3.0"
+
+
+def test_three_nodes_write_into_an_object_store_and_give_the_same_bits(
+    built: Built, config_file: Path, nodes: Nodes, s3: Any
+) -> None:
+    there = [f"cluster.address={nodes.address}", "cluster.workers=auto"]
+
+    said = raymed("build", config_file, *there, "--run", "s3://ward/runs/joined")
+
+    assert said.returncode == 0, said.stderr
+    store = RunStore.at("s3://ward/runs/joined")
+    assert store.read("oof.arrow") == built.run.oof_file.read_bytes()
+    assert not any(name.startswith("scratch/") for name in store.list())
 
 
 def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_trained_again(

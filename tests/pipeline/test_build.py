@@ -15,7 +15,8 @@ from raymed.ensemble import cross_fit, read_oof, read_stack
 from raymed.evaluation import score
 from raymed.files import complete
 from raymed.pipeline.build import Built, build
-from raymed.pipeline.units import fold_units
+from raymed.pipeline.ordering import longest_first
+from raymed.pipeline.units import FoldUnit
 from raymed.runs import FOLD_FILES
 
 
@@ -154,11 +155,11 @@ def backwards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     came: list[Any] = []
 
     def turned(*arguments: Any) -> list[Any]:
-        units = fold_units(*arguments)
-        came.extend((unit.member, unit.fold) for unit in units)
+        units = longest_first(*arguments)
+        came.extend((unit.member, unit.fold) for unit in units if isinstance(unit, FoldUnit))
         return units[::-1]
 
-    monkeypatch.setattr("raymed.pipeline.training.fold_units", turned)
+    monkeypatch.setattr("raymed.pipeline.training.longest_first", turned)
     return came
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 LONG = (
     "data.folds=6",
-    "recipes.cnn.phases=[{epochs: 24, lr: 2e-3}]",
+    "recipes.cnn.phases=[{epochs: 40, lr: 2e-3}]",
     "ensemble.meta_learners=[mean]",
     "evaluate.gallery=0",
     "cluster.workers=auto",
@@ -57,8 +57,13 @@ def scene(three_hosts: RayHosts, config_file: Path, tmp_path: Path) -> Scene:
 
 def more(scene: Scene) -> None:
     """Wait until one more fold is complete, so that the next fault strikes amid the next one."""
-    enough = len(scene.complete) + 1
-    scene.until("one more fold", lambda: len(scene.complete) >= enough)
+    enough, call = len(scene.complete) + 1, scene.calls[-1]
+
+    def found() -> bool:
+        assert call.process.poll() is None, f"ended too soon: {call.output.read_text()}"
+        return len(scene.complete) >= enough
+
+    scene.until("one more fold", found)
 
 
 def submitted(scene: Scene) -> Call:
