@@ -92,9 +92,8 @@ def measured_together(
             known[unit.recipe] = footprint
     if asked:
         yield Stage("measuring the memory that models take of a card", 0, len(asked))
-        engine = start_engine(
-            "workers", min(len(asked), int(placement.gpus)), 1, scratch, placement.gpu_kind
-        )
+        count = min(len(asked), int(placement.gpus))
+        engine = start_engine("workers", count, 1, scratch, placement.gpu_kind)
         for done, said in enumerate(
             said for said in run_units(asked, engine) if not isinstance(said, Reported)
         ):

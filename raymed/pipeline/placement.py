@@ -113,9 +113,9 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
     own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
     device: Device = "cuda" if room.share else "cpu"
     engine = _engine(experiment, int(room.share > 0))
-    gpus, kind = room.share * room.workers, wish.gpu_kind
-    cards = tuple(of_kind(kind, nodes)) if gpus and wish.workers is None else ()
-    return Placement(device, engine, room.workers, gpus, own, gpu_kind=kind, cards=cards)
+    gpus = room.share * room.workers
+    cards = tuple(of_kind(wish.gpu_kind, nodes)) if room.share and wish.workers is None else ()
+    return Placement(device, engine, room.workers, gpus, own, gpu_kind=wish.gpu_kind, cards=cards)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def train_members(
             count = min(pack.count, sum(unit.workers for unit in pack.units))
             members = "" if len(made) == 1 else f" for {_named(pack.units)}"
             yield Note(f"starting {count} {what} on {placement.told}{members}")
-            engine = start_engine(placement.engine, count, pack.share, scratch, placement.gpu_kind)
+            kind = placement.gpu_kind
+            engine = start_engine(placement.engine, count, pack.share, scratch, kind)
             yield from _work(folders, pack.units, engine, failed)
             del engine  # its processes go with it
     return failed
