@@ -40,7 +40,7 @@ def verb_options(
         if words and owner != verb:
             raise InputError(name, f"is for raymed {owner}, this is {verb}", "leave it out")
     if warm_start is not None:
-        _absolute("--warm-start", warm_start)
+        absolute("--warm-start", warm_start)
     return sum(given.values(), ())
 
 
@@ -67,13 +67,17 @@ def show_submission(
 ) -> None:
     """Pack, submit, and follow to the end; the job's exit code is ours."""
     console = Console()
-    wish = replace(wish, run=_absolute("--run", wish.run))
+    wish = replace(wish, run=absolute("--run", wish.run))
     with tempfile.TemporaryDirectory(prefix="raymed-package-") as folder:
         package = pack(experiment, Path(folder), limit)
         _say(console, f"package: {package.files} files, {told_size(package.size)}")
         for place, path in [*named_paths(experiment), ("--run", wish.run)]:
             _say(console, f"the cluster must reach {place}: {path}")
         jobs = open_jobs(address)
+        with loading("asking what the cluster has"):
+            from raymed.pipeline.doctor import refuse_unmet
+
+            refuse_unmet(wish.verb, experiment, jobs)
         with loading("submitting"):
             job = jobs.submit(wish, package.folder, job_id)
     _say(console, f"job: {job}")
@@ -121,7 +125,8 @@ def show_stop(jobs: "Jobs", job_id: str) -> None:
     _say(Console(), _end(job))
 
 
-def _absolute(option: str, place: str) -> str:
+def absolute(option: str, place: str) -> str:
+    """Refuse a relative path for a job, which runs elsewhere."""
     if is_url(place):
         return place
     path = Path(place)

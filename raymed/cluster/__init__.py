@@ -24,16 +24,20 @@ __all__ = [
 
 
 def start_engine(
-    name: Literal["workers", "train"], count: int, gpus: float, scratch: Scratch
+    name: Literal["workers", "train"],
+    count: int,
+    gpus: float,
+    scratch: Scratch,
+    kind: str | None = None,
 ) -> Engine[Any]:
-    """Start an engine in the running Ray: `count` processes at once, `gpus` each."""
+    """Start an engine in the running Ray: `count` processes at once, `gpus`, of a kind, each."""
     if name == "workers":
         from raymed.cluster.workers import Workers
 
-        return Workers(count, gpus)
+        return Workers(count, gpus, kind)
     from raymed.cluster.train import TrainRuns
 
-    return TrainRuns(count, scratch, gpus)
+    return TrainRuns(count, scratch, gpus, kind)
 
 
 def sweep(
@@ -44,8 +48,9 @@ def sweep(
     scratch: Scratch,
     *,
     by_epoch: bool = False,
+    kind: str | None = None,
 ) -> Iterator[Said[Any] | None]:
     """Run trials with Ray Tune in the running Ray, as `raymed.cluster.sweeping` says."""
     from raymed.cluster.sweeping import sweep as run
 
-    yield from run(decider, workers, gpus, processes, scratch, by_epoch=by_epoch)
+    yield from run(decider, workers, gpus, processes, scratch, by_epoch=by_epoch, kind=kind)

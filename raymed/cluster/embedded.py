@@ -15,7 +15,7 @@ from raymed.cluster.session import connected
 from raymed.errors import EngineError
 
 _PREFIX = "raymed-"
-_MARK = "RAYMED_SESSION"
+MARK = "RAYMED_SESSION"
 """All of a session's processes carry its folder in this variable of their environment."""
 _OBJECT_STORE_BYTES = 100 * 1024**2  # progress reports only: images are memory-mapped
 
@@ -30,7 +30,7 @@ def embedded_ray(cpus: int, gpus: int, log_folder: Path) -> Iterator[Path]:
     """
     folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
     start = partial(_start, cpus, gpus, folder, log_folder)
-    with connected(start, partial(_tidy, folder, log_folder), **{_MARK: str(folder)}):
+    with connected(start, partial(_tidy, folder, log_folder), **{MARK: str(folder)}):
         _hide_token()
         yield folder / "scratch"
 
@@ -90,5 +90,5 @@ def _remove_leftovers() -> None:
 def _end_processes(session: Path) -> None:
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # another user's, or gone meanwhile
-            if process.environ().get(_MARK) == str(session):
+            if process.environ().get(MARK) == str(session):
                 process.kill()

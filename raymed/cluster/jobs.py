@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import requests
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from raymed.cluster.session import environment
-from raymed.cluster.submission import STOP_SECONDS, Job, Submission, runtime_env
+from raymed.cluster.spreading import Node
+from raymed.cluster.submission import STOP_SECONDS, Job, Submission, VisitOrder, runtime_env
 from raymed.errors import EngineError, InputError
 
 _ANSWER_SECONDS = (10, 30)
@@ -39,11 +41,22 @@ class _Client(JobSubmissionClient):  # type: ignore[misc]  # Ray has no types
         try:
             return super()._do_request(*arguments, timeout=_ANSWER_SECONDS, **options)
         except OSError as error:  # of requests too
-            raise InputError(
-                self._address,
-                f"no Ray head answers there ({type(error).__name__})",
-                "check the address, that the head runs, and that its dashboard does (ray[default])",
-            ) from None
+            raise _silent(self._address, error) from None
+
+    def asked(self, path: str) -> Any:
+        """Ask the head for JSON."""
+        answer = self._do_request("GET", path)
+        if answer.status_code != 200:
+            self._raise_error(answer)
+        return answer.json()
+
+
+def _silent(address: str, error: OSError) -> InputError:
+    return InputError(
+        address,
+        f"no Ray head answers there ({type(error).__name__})",
+        "check the address, that the head runs, and that its dashboard does (ray[default])",
+    )
 
 
 class Jobs:
@@ -76,6 +89,46 @@ class Jobs:
                 metadata=wish.metadata,
             )
         return submitted
+
+    def order(self, visit: VisitOrder, package: Path) -> str:
+        """Submit `raymed doctor` and return the job's id."""
+        with self._asking():
+            submitted: str = self._client.submit_job(
+                entrypoint=visit.command,
+                runtime_env=runtime_env(package),
+                metadata=visit.metadata,
+            )
+        return submitted
+
+    def forget(self, job_id: str) -> None:
+        """Have the head forget a job that has ended."""
+        with self._asking(job_id):
+            self._client.delete_job(job_id)
+
+    def ray_version(self) -> str:
+        """Ask for the head's version of Ray."""
+        with self._asking():
+            return str(self._client.asked("/api/version")["ray_version"])
+
+    def nodes(self) -> "list[Node]":  # `list` is a method below
+        """Ask which nodes the cluster has now."""
+        with self._asking():
+            told = self._client.asked("/api/v0/nodes?limit=10000")["data"]["result"]["result"]
+        return [
+            Node.of(node["node_ip"], node["resources_total"])
+            for node in told
+            if node["state"] == "ALIVE"
+        ]
+
+    def asks_for_token(self) -> bool:
+        """Tell whether the head refuses one who has no token."""
+        try:
+            said = requests.get(
+                f"{self.address}/api/jobs/", timeout=_ANSWER_SECONDS, allow_redirects=False
+            )
+        except OSError as error:
+            raise _silent(self.address, error) from None
+        return said.status_code in (401, 403)
 
     def list(self) -> list[Job]:
         """List the jobs that raymed submitted, the newest first."""

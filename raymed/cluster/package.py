@@ -28,20 +28,21 @@ class Package:
     size: int
 
 
-def pack(experiment: Experiment, folder: Path, limit: int, code: Path = CODE) -> Package:
-    """Write the package of an experiment into an empty folder.
+def pack(experiment: Experiment | None, folder: Path, limit: int, code: Path = CODE) -> Package:
+    """Write the package of an experiment into an empty folder; of None, the code alone.
 
     The configuration stands in it with its overrides and absolute paths, as `<name>.yaml`; no file
     that it names is copied, as they hold images, weights, or tables of patients. Raises
     `InputError` where it names a database by a password or a relative path, or where the package
     holds more than `limit` bytes.
     """
-    _refuse_urls(experiment)
+    if experiment is not None:
+        _refuse_urls(experiment)
     copies = {path: folder / code.name / path.relative_to(code) for path in _code_files(code)}
     project = code.parent / "pyproject.toml"
     if project.is_file():
         copies[project] = folder / project.name
-    text = write_experiment(experiment).encode()
+    text = b"" if experiment is None else write_experiment(experiment).encode()
     size = len(text) + sum(path.stat().st_size for path in copies)
     if size > limit:
         largest = max(copies, key=lambda path: path.stat().st_size)
@@ -54,8 +55,9 @@ def pack(experiment: Experiment, folder: Path, limit: int, code: Path = CODE) ->
     for path, copy in copies.items():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    (folder / f"{experiment.name}.yaml").write_bytes(text)
-    return Package(folder, len(copies) + 1, size)
+    if experiment is not None:
+        (folder / f"{experiment.name}.yaml").write_bytes(text)
+    return Package(folder, len(copies) + (experiment is not None), size)
 
 
 def named_paths(part: BaseModel, place: str = "") -> Iterator[tuple[str, Path]]:

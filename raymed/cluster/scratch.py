@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from raymed.errors import InputError
 from raymed.runs.store import RunStore
 
 Scratch = Path | RunStore
@@ -20,10 +21,21 @@ def storage_of(scratch: Scratch) -> dict[str, Any]:
 
 
 def make(scratch: Scratch) -> None:
-    """Make it, empty."""
+    """Make it, empty; raises `InputError` where this machine cannot."""
     remove(scratch)
-    if isinstance(scratch, Path):
+    if isinstance(scratch, RunStore):
+        return
+    try:
         scratch.mkdir(parents=True)
+    except OSError as error:
+        fault = f"cannot be written to from this machine ({error.strerror})"
+        remedy = "choose another folder with --run, or have its owner let you write there"
+        raise InputError(str(scratch.parent), fault, remedy) from None
+
+
+def told(scratch: Scratch) -> str:
+    """Name it for a reader."""
+    return str(scratch) if isinstance(scratch, Path) else scratch.url
 
 
 def remove(scratch: Scratch) -> None:

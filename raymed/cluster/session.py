@@ -81,6 +81,13 @@ def count_nodes() -> int:
     return sum(bool(node["Alive"]) for node in ray.nodes())
 
 
+def address_here() -> str:
+    """Give the address of the running Ray, HOST:PORT."""
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
 @contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for a while."""

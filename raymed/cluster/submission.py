@@ -43,6 +43,28 @@ class Submission:
         return {_VERB: self.verb, _EXPERIMENT: self.experiment, _RUN: self.run}
 
 
+@dataclass(frozen=True)
+class VisitOrder:
+    """`raymed doctor` as a job: of an experiment that the package holds, and a run folder."""
+
+    experiment: str | None = None
+    run: str | None = None
+    python: str = "python"
+
+    @property
+    def command(self) -> str:
+        """The shell command, for a working directory that is the package."""
+        config = [] if self.experiment is None else [f"{self.experiment}.yaml"]
+        run = [] if self.run is None else ["--run", self.run]
+        words = ("-m", "raymed.cli", "doctor", *config, "--address", "auto", "--json", *run)
+        return f"{self.python} {shlex.join(words)}"
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What `raymed jobs` reads back; it works on no run folder, so that none is held."""
+        return {_VERB: "doctor", _EXPERIMENT: self.experiment or "", _RUN: ""}
+
+
 def runtime_env(package: Path) -> dict[str, Any]:
     """Give Ray's runtime environment: the package over what the nodes have installed.
 

@@ -10,6 +10,7 @@ import ray.tune
 
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch
+from raymed.cluster.telling import Telling
 from raymed.cluster.train import fit
 from raymed.cluster.units import Fault, Returned, Unit
 
@@ -28,6 +29,7 @@ class Work:
     gpus: float
     scratch: Scratch
     by_epoch: bool = False
+    kind: str | None = None
 
     def without(self, name: str) -> "Work":
         """Drop a unit: a trial whose worker died begins again behind what is done."""
@@ -40,19 +42,23 @@ def work_on(config: dict[str, Any], mailbox: Mailbox) -> None:
 
     torch.set_num_threads(1)
     work: Work = config["work"]
+    telling = Telling()
     if work.by_epoch:  # Tune's own two seconds, once over, lose the next trial without a word
         os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = _END_SECONDS
     for name, unit in work.units.items():
         if unit.workers > 1:
-            end = fit(name, unit, mailbox, work.gpus, work.scratch)
+            end = fit(name, unit, mailbox, work.gpus, work.scratch, work.kind)
         else:
-            end = _alone(name, unit, mailbox, work.by_epoch)
+            end = _alone(name, unit, mailbox, telling, work.by_epoch)
+            telling.ended(well=isinstance(end, Returned))
         ray.tune.report({"name": name, "end": end})
         if isinstance(end, Fault):
             return
 
 
-def _alone(name: str, unit: Unit, mailbox: Mailbox, by_epoch: bool) -> Fault | Returned:
+def _alone(
+    name: str, unit: Unit, mailbox: Mailbox, telling: Telling, by_epoch: bool
+) -> Fault | Returned:
     """Work on a unit here; the next one, of this trial or another, finds its memory free."""
     from raymed.training.freeing import free_memory
 
@@ -67,7 +73,7 @@ def _alone(name: str, unit: Unit, mailbox: Mailbox, by_epoch: bool) -> Fault | R
                 return Returned(end.value)
             except Exception as error:
                 return Fault.of(error)
-            mailbox.put(name, progress)
+            mailbox.put(name, telling.told(progress))
             if by_epoch and progress.curve is not None:
                 # where the trial is stopped, Tune raises SystemExit here, and the unit is closed
                 ray.tune.report({"name": name, "progress": progress})

@@ -15,7 +15,7 @@ from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.session import environment
-from raymed.cluster.spreading import Patience
+from raymed.cluster.spreading import Patience, process_resources
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
 from raymed.cluster.sweep_trials import Trials
 from raymed.cluster.sweep_worker import Work, work_on
@@ -44,18 +44,19 @@ def sweep(
     scratch: Scratch,
     *,
     by_epoch: bool = False,
+    kind: str | None = None,
 ) -> Iterator[Said[AnyUnit] | None]:
     """Run trials in the running Ray until none is left; what their units say, as it comes.
 
     None comes when nothing was said for a moment.
 
-    `workers` processes at once, `gpus` each; a unit takes `processes` of them, and where that is
-    more than one each unit is a Ray Train run of its own. `by_epoch`: the decider is also asked
-    after each epoch, of units of one process. The caller may stop taking events: what is running
-    ends. What the decider raises is raised here.
+    `workers` processes at once, `gpus`, of a `kind`, each; a unit takes `processes` of them, and
+    where that is more than one each unit is a Ray Train run of its own. `by_epoch`: the decider is
+    also asked after each epoch, of units of one process. The caller may stop taking events: what
+    is running ends. What the decider raises is raised here.
     """
     assert processes == 1 or not by_epoch
-    run = _Run(decider, gpus, processes, scratch, by_epoch)
+    run = _Run(decider, gpus, processes, scratch, by_epoch, kind)
     thread = threading.Thread(target=run.fit, args=(max(1, workers // processes),), daemon=True)
     thread.start()
     try:
@@ -79,12 +80,16 @@ class _Run(Generic[AnyUnit]):
         processes: int,
         scratch: Scratch,
         by_epoch: bool,
+        kind: str | None,
     ) -> None:
         self.trials = Trials(decider)
         self._gpus, self._processes, self._scratch = gpus, processes, scratch
-        self._as_work = partial(Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch)
+        self._kind = kind
+        self._as_work = partial(
+            Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch, kind=kind
+        )
         self._mailbox, self._groups = Mailbox(), Freeing()
-        self._patience = Patience(gpus)
+        self._patience = Patience(gpus, kind)
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""
@@ -104,8 +109,8 @@ class _Run(Generic[AnyUnit]):
 
     def fit(self, at_once: int) -> None:
         """Run Tune to its end."""
-        alone = {"CPU": 1.0} | ({"GPU": self._gpus} if self._gpus else {})
-        resources = alone if self._processes == 1 else _WAITING
+        alone = self._processes == 1
+        resources = process_resources(self._gpus, self._kind) if alone else _WAITING
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         with environment(_QUIET):
             try:

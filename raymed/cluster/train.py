@@ -16,7 +16,8 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
-from raymed.cluster.spreading import Patience
+from raymed.cluster.spreading import Patience, process_resources
+from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
 
@@ -40,7 +41,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
 
     torch.set_num_threads(1)
     unit: Unit = config["unit"]
-    first = ray.train.get_context().get_world_rank() == 0
+    first, telling = ray.train.get_context().get_world_rank() == 0, Telling()
     with ExitStack() as stack:
         kept = ray.train.get_checkpoint()
         work = unit.work(Path(stack.enter_context(kept.as_directory())) if kept else None)
@@ -48,6 +49,7 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
             try:
                 progress = next(work)
             except StopIteration as end:
+                telling.ended(well=True)
                 return Returned(end.value)
             except Exception as error:
                 if unit.workers > 1:
@@ -57,10 +59,17 @@ def _loop(config: dict[str, Any]) -> Fault | Returned:
                 written = Checkpoint.from_directory(progress.checkpoint) if first else None
                 ray.train.report({"step": progress.step}, checkpoint=written)
             if first:
-                config["mailbox"].put(config["name"], progress)
+                config["mailbox"].put(config["name"], telling.told(progress))
 
 
-def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch) -> Fault | Returned:
+def fit(
+    name: str,
+    unit: Unit,
+    mailbox: Mailbox,
+    gpus: float,
+    scratch: Scratch,
+    kind: str | None = None,
+) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays.
 
     Train tries again when a process dies, but not while its run is starting: that is done here.
@@ -68,7 +77,8 @@ def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch) 
     os.environ[_ROOM_LIMIT] = _ROOM_SECONDS
     for _ in range(_TRIES):
         try:
-            end: Fault | Returned = _trainer(name, unit, mailbox, gpus, scratch).fit().return_value
+            trainer = _trainer(name, unit, mailbox, gpus, scratch, kind)
+            end: Fault | Returned = trainer.fit().return_value
         except ray.train.WorkerGroupError as error:
             return _fault_of(error)
         except ray.train.ControllerError as error:
@@ -83,15 +93,16 @@ def fit(name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch) 
 
 
 def _trainer(
-    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch
+    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch, kind: str | None
 ) -> TorchTrainer:
-    resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
         train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
         torch_config=TorchConfig(backend=None if gpus else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=unit.workers, use_gpu=gpus > 0, resources_per_worker=resources
+            num_workers=unit.workers,
+            use_gpu=gpus > 0,
+            resources_per_worker=process_resources(gpus, kind),
         ),
         run_config=RunConfig(
             name=name,
@@ -119,14 +130,17 @@ def _fault_of(error: Any) -> Fault:
 class TrainRuns(Generic[AnyUnit]):
     """Runs of Ray Train side by side."""
 
-    def __init__(self, count: int, scratch: Scratch, gpus: float = 0) -> None:
+    def __init__(
+        self, count: int, scratch: Scratch, gpus: float = 0, kind: str | None = None
+    ) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
-        self._count, self._scratch, self._gpus = count, scratch, gpus
+        self._count, self._scratch, self._gpus, self._kind = count, scratch, gpus, kind
         self._mailbox, self._groups = Mailbox(), Freeing()
-        self._patience = Patience(gpus)
+        self._patience = Patience(gpus, kind)
         # a unit whose node died goes on elsewhere, under its name, from its last checkpoint
+        of_kind = {} if kind is None else {"accelerator_type": kind}
         self._fit = ray.remote(fit).options(
-            num_cpus=NEAR_ZERO, max_retries=_TRIES - 1, scheduling_strategy="SPREAD"
+            num_cpus=NEAR_ZERO, max_retries=_TRIES - 1, scheduling_strategy="SPREAD", **of_kind
         )
         self._units: dict[str, AnyUnit] = {}
         self._tasks: dict[Any, str] = {}
@@ -145,7 +159,7 @@ class TrainRuns(Generic[AnyUnit]):
         """Begin a run."""
         name = uuid.uuid4().hex[:12]
         self._units[name] = unit
-        task = self._fit.remote(name, unit, self._mailbox, self._gpus, self._scratch)
+        task = self._fit.remote(name, unit, self._mailbox, self._gpus, self._scratch, self._kind)
         self._tasks[task] = name
 
     def listen(self) -> Iterator[Said[AnyUnit]]:

@@ -1,7 +1,7 @@
 """The engine of reused Ray workers: processes that take one unit after another."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
@@ -9,7 +9,9 @@ import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
 from raymed.cluster.spreading import Patience
+from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
+from raymed.stories import Story
 from raymed.training import Progress
 
 _TRIES = 2
@@ -27,6 +29,7 @@ class _Worker:
         import torch
 
         torch.set_num_threads(1)
+        self._telling = Telling()
 
     def begin(self) -> None:
         """Return at once, when this process has started."""
@@ -35,11 +38,18 @@ class _Worker:
         from raymed.training.freeing import free_memory
 
         try:
-            end: Fault | Returned = Returned((yield from unit.work()))
+            end: Fault | Returned = Returned((yield from self._worked(unit)))
         except Exception as error:
             end = Fault.of(error)
+        self._telling.ended(well=isinstance(end, Returned))
         free_memory()  # the unit's frames are gone, also those that an exception held
         yield end
+
+    def _worked(self, unit: Unit) -> Generator[Progress, None, Any]:
+        work = Story(unit.work())
+        for progress in work:
+            yield self._telling.told(progress)
+        return work.result
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,11 @@ class Workers(Generic[AnyUnit]):
     died or others took it, holds no unit up.
     """
 
-    def __init__(self, count: int, gpus: float = 0) -> None:
-        """Start `count` workers with one core and `gpus` each, spread over the nodes."""
-        self._gpus, self._patience = gpus, Patience(gpus)
+    def __init__(self, count: int, gpus: float = 0, kind: str | None = None) -> None:
+        """Start `count` workers with a core and `gpus`, of a kind, each, spread over the nodes."""
+        self._gpus, self._patience = gpus, Patience(gpus, kind)
         spread = {"num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        spread |= {} if kind is None else {"accelerator_type": kind}
         self._create = ray.remote(_Worker).options(**spread).remote
         self._waiting: deque[_Given[AnyUnit]] = deque()
         self._starting: dict[Any, Any] = {}

@@ -1,7 +1,7 @@
 """The configuration: one YAML file, one frozen `Experiment`."""
 
 from raymed.config.augmentation import Augmentation
-from raymed.config.cluster import Cluster
+from raymed.config.cluster import Cluster, check_address
 from raymed.config.compare import Compare, Technique, Transformer
 from raymed.config.data import (
     AS_FILES_SAY,
@@ -63,6 +63,7 @@ __all__ = [
     "TestShare",
     "Transformer",
     "Variants",
+    "check_address",
     "check_search",
     "derive_variants",
     "is_url",

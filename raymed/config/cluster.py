@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from raymed.config.strict import RelativePath, Strict
 
 
-def _check_address(address: str) -> str:
+def check_address(address: str) -> str:
+    """Refuse what is no address of a Ray that a process may join: auto, or HOST:PORT."""
     if address.startswith("ray://"):
         raise ValueError(
             "ray:// is a client's address; run raymed on a node of that Ray, as `ray job submit` "
@@ -24,7 +25,7 @@ def _check_address(address: str) -> str:
 class Cluster(Strict):
     """Where units of work run. Nothing here changes a result."""
 
-    address: Annotated[str, AfterValidator(_check_address)] | None = Field(
+    address: Annotated[str, AfterValidator(check_address)] | None = Field(
         None,
         description="a running Ray whose nodes do the work: auto (the one of this machine or of "
         "RAY_ADDRESS) or HOST:PORT; default: a Ray of raymed's own on this machine",
@@ -37,6 +38,12 @@ class Cluster(Strict):
         ),
     ] = Field(None, ge=1, description="at once; auto: one for each core, or each GPU")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpu_kind: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="units take GPUs of this kind alone, as Ray names it: H100, A100-80G, T4; "
+        "default: whatever kind",
+    )
     engine: Literal["auto", "workers", "train"] = Field(
         "auto",
         description="workers: reused processes; train: a Ray Train run a unit; "
@@ -53,6 +60,12 @@ class Cluster(Strict):
         "the cache's disk has too little room to keep them decoded",
     )
     checkpoint_seconds: float = Field(30.0, ge=0, description="least time between checkpoints")
+
+    @model_validator(mode="after")
+    def _a_kind_of_gpu_wants_gpus(self) -> Self:
+        if self.gpu_kind is not None and self.device == "cpu":
+            raise ValueError("gpu_kind: names a GPU, but device is cpu; leave one of them out")
+        return self
 
     @property
     def cache_folder(self) -> Path:

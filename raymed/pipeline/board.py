@@ -21,6 +21,7 @@ class Cell:
     """One unit of work. `seconds` is what a done one took; times are seconds since 1970.
 
     The first report came at `since`, at step `first`; the last one at `at`, at `step` of `steps`.
+    `speed` is in images a second, `busy` the share of time that the card of `node` was busy then.
     """
 
     state: State = "waiting"
@@ -34,6 +35,9 @@ class Cell:
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
+    node: str | None = None
+    speed: float | None = None
+    busy: float | None = None
 
     @property
     def share(self) -> float:
@@ -93,6 +97,38 @@ class Board:
     def count(self, state: State) -> int:
         """Count the cells in one state."""
         return sum(cell.state == state for row in self.members for cell in row.cells.values())
+
+
+@dataclass(frozen=True)
+class NodeAtWork:
+    """A node and the units that run there: their images a second together, the card's busy share.
+
+    `speed` is None before any of them has told one, `busy` where no card says.
+    """
+
+    node: str
+    units: int
+    speed: float | None = None
+    busy: float | None = None
+
+
+def nodes_at_work(board: Board) -> list[NodeAtWork]:
+    """Add up what the running units of each node said last; in the order of their addresses."""
+    cells = [cell for row in board.members for cell in row.cells.values()]
+    there: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.state == "running" and cell.node is not None:
+            there.setdefault(cell.node, []).append(cell)
+    found = []
+    for node, own in sorted(there.items()):
+        speeds = [cell.speed for cell in own if cell.speed is not None]
+        busy = [cell.busy for cell in own if cell.busy is not None]
+        found.append(
+            NodeAtWork(
+                node, len(own), sum(speeds) if speeds else None, mean(busy) if busy else None
+            )
+        )
+    return found
 
 
 BOARD = TypeAdapter(Board)

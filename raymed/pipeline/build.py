@@ -48,7 +48,7 @@ def build_events(
     experiment: Experiment, run: Path | str | None = None
 ) -> Generator[Event, None, Built]:
     """Build, telling what happens; the generator returns `Built`."""
-    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.of(experiment, run)
     stages = _stages(experiment, folder)
     return (yield from held(folder, recorded(stages, folder, experiment.name)))
 

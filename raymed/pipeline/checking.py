@@ -100,7 +100,7 @@ def check_events(
 
     It lies in the run folder (default `./runs/<name>`), or at `output`.
     """
-    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.of(experiment, run)
     return (yield from kept(folder, _stages(experiment, folder, output)))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from raymed.config import Cluster
+from raymed.config import Cluster, DataConfig
 from raymed.data import Manifest, decode_images, image_file, open_array
 from raymed.data.audit.pictures.judging import appearances
 from raymed.data.decoded.entry import RUN, Entry, decoded_shape
@@ -18,6 +18,8 @@ from raymed.data.decoded.streaming import Images, Source, Streamed, StreamedImag
 from raymed.data.holding import hold, release, remove
 from raymed.data.images import Inspection, Pixels, inspect_images
 from raymed.data.intake.manifest import Listing
+from raymed.data.intake.objects import fetched_objects, local_data
+from raymed.data.intake.steps import Step
 from raymed.errors import DiskFullError, InputError
 from raymed.files import lacks_space, told_size
 from raymed.pipeline.events import Event, Note, Stage
@@ -85,11 +87,10 @@ class ImageCache:
         hold(entry.folder)
         return entry.state() == "whole"
 
-    def source(self, manifest: Manifest, size: int, file: Path) -> "Sent":
-        """Tell another process where images come from; `file` is where the manifest is written."""
-        if self.holds(manifest, size):
-            return Kept(image_file(self.folder, manifest, size), Streamed(file, size), self)
-        return Streamed(file, size)
+    def source(self, manifest: Manifest, size: int, file: Path, data: DataConfig) -> "Sent":
+        """Tell a process of any node where images come from; the manifest is written in `file`."""
+        kept = image_file(self.folder, manifest, size) if self.holds(manifest, size) else None
+        return Sent(kept, Streamed(file, size), self, data, fetched_objects(data, self.folder))
 
     def open(self, manifest: Manifest, size: int) -> Images:
         """Open what `decode` has decoded, or a stream."""
@@ -99,36 +100,50 @@ class ImageCache:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Images that are decoded in the driver's cache, as they travel to a process of any node."""
+class Sent:
+    """Images as they travel to a process of any node.
 
-    file: Path
+    `kept` is where they lie decoded in the driver's cache, None where they are streamed; `objects`
+    names what the driver fetched of a source in an object store.
+    """
+
+    kept: Path | None
     listed: Streamed
     cache: ImageCache
+    data: DataConfig
+    objects: str | None
 
     def here(self) -> Generator[Progress, None, Source]:
         """Give what is to be opened on this node: its own cache's, once it is whole.
 
-        What lacks is decoded here, by one process of the node; streamed where there is no room.
+        What lacks is fetched and decoded here, by one process of the node; streamed where there is
+        no room. Raises `InputError` where an object store holds something else by now.
         """
-        entry = Entry(self.file.parent)
-        hold(entry.folder)
-        if entry.state() == "whole":
-            return self.file
+        if self.kept is not None:
+            entry = Entry(self.kept.parent)
+            hold(entry.folder)
+            if entry.state() == "whole":
+                return self.kept
+        if self.objects is not None:
+            yield from self._fetched()
+        if self.kept is None:
+            return self.listed
         manifest = Manifest.read(self.listed.manifest)
         for event in decode(self.cache, manifest, self.listed.size):
             if isinstance(event, Stage) and event.total:
                 yield Progress(event.done, event.total)
-        return self.file if self.cache.holds(manifest, self.listed.size) else self.listed
+        return self.kept if self.cache.holds(manifest, self.listed.size) else self.listed
 
-
-Sent = Kept | Streamed
-"""Where images come from, as a unit of work carries it."""
-
-
-def opened_here(sent: Sent) -> Generator[Progress, None, Source]:
-    """Give what is to be opened on this node (see `Kept.here`)."""
-    return (yield from sent.here()) if isinstance(sent, Kept) else sent
+    def _fetched(self) -> Iterator[Progress]:
+        for step in local_data(self.data, self.cache.folder):
+            if isinstance(step, Step) and step.total:
+                yield Progress(step.done, step.total)
+        if fetched_objects(self.data, self.cache.folder) != self.objects:
+            raise InputError(
+                str(self.data.source),
+                "holds other objects than when this build read it",
+                "run the same command when it is at rest",
+            )
 
 
 def decode(

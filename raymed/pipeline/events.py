@@ -1,10 +1,13 @@
 """What a build says while it runs; the command line shows it, a program may ignore it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from raymed.pipeline.board import Row
 from raymed.pipeline.tally import Tally
-from raymed.training import Progress
+
+if TYPE_CHECKING:
+    from raymed.training import Progress
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Training:
 
     member: str
     part: str
-    progress: Progress
+    progress: "Progress"
     ended: bool = False
     seconds: float | None = None
 

@@ -10,8 +10,9 @@ import torch
 from raymed.config import Recipe
 from raymed.errors import InputError
 from raymed.files import digest, read_json, write_json
-from raymed.pipeline.decoding import Sent, opened_here
+from raymed.pipeline.decoding import Sent
 from raymed.pipeline.memory import PeakMemory, card_name, device_bytes
+from raymed.runs import RunFolder
 from raymed.training import Progress
 from raymed.training.freeing import free_memory
 from raymed.training.trying import try_steps
@@ -40,6 +41,7 @@ class FootprintUnit:
 
     member: str
     recipe: Recipe
+    run: RunFolder
     images: Sent
     classes: int
     device: str
@@ -52,7 +54,8 @@ class FootprintUnit:
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, Footprint]:
         """Measure it."""
-        images = yield from opened_here(self.images)
+        self.run.bring_inputs()
+        images = yield from self.images.here()
         free_memory()
         memory = PeakMemory.begin(self.device)
         micro = try_steps(self.recipe, images, self.classes, self.device)

@@ -75,9 +75,13 @@ def measured_together(
     Nothing is measured where every unit has a card anyway, or cards are of several kinds. A recipe
     that cannot be measured has a card for itself: its first fold will say why.
     """
-    if not placement.cards or len(units) <= placement.workers or len(cards_here()) > 1:
+    if not placement.cards or len(units) <= placement.workers:
         return {}
-    cache, cards = experiment.cluster.cache_folder, cards_here() or [platform.node()]
+    kind = placement.gpu_kind
+    cards = cards_here() or [platform.node()] if kind is None else [kind]
+    if len(cards) > 1:
+        return {}
+    cache = experiment.cluster.cache_folder
     known: dict[Recipe, Footprint] = {}
     asked: list[FootprintUnit] = []
     for unit in _of_each_recipe(schemes, units, experiment, placement.device):
@@ -88,7 +92,8 @@ def measured_together(
             known[unit.recipe] = footprint
     if asked:
         yield Stage("measuring the memory that models take of a card", 0, len(asked))
-        engine = start_engine("workers", min(len(asked), int(placement.gpus)), 1, scratch)
+        count = min(len(asked), int(placement.gpus))
+        engine = start_engine("workers", count, 1, scratch, placement.gpu_kind)
         for done, said in enumerate(
             said for said in run_units(asked, engine) if not isinstance(said, Reported)
         ):
@@ -116,9 +121,11 @@ def _of_each_recipe(
         for member in scheme.members:
             recipe = member.recipe
             if recipe in left and recipe not in found:
-                images = cache.source(manifest, recipe.size, scheme.run.manifest_file)
+                images = cache.source(
+                    manifest, recipe.size, scheme.run.manifest_file, experiment.data
+                )
                 found[recipe] = FootprintUnit(
-                    member.name, recipe, images, len(manifest.classes), device
+                    member.name, recipe, scheme.run, images, len(manifest.classes), device
                 )
     return list(found.values())
 

@@ -1,24 +1,23 @@
 """Where a build's units run: which Ray, device, engine, how many processes at once."""
 
 import os
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal
 
-import torch
-
-from raymed.cluster.attached import attached_ray
+from raymed.cluster.attached import LOGS, attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
 from raymed.cluster.scratch import Scratch
-from raymed.cluster.spreading import Node, told_nodes
+from raymed.cluster.spreading import Node, gpu_kind_here, of_kind, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
+from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
+from raymed.files import read_json
 from raymed.pipeline.events import Event, Note, Stage
-from raymed.pipeline.scores import library_versions
+from raymed.pipeline.libraries import library_versions
 from raymed.runs import RunFolder
 
 Device = Literal["cpu", "cuda"]
@@ -28,9 +27,9 @@ Device = Literal["cpu", "cuda"]
 class Placement:
     """What a build runs on: `device` is the units', `own_device` the driver's.
 
-    `gpus` is what all processes share; `address` that of a running Ray, None for an embedded one.
-    `cards` are the nodes with their GPUs where nobody said how many processes share them; then
-    `workers` is one a GPU, and small models may be packed.
+    `gpus` is what all processes share, each of `gpu_kind` where that is not None; `address` that of
+    a running Ray, None for an embedded one. `cards` are the nodes with their GPUs where nobody said
+    how many processes share them; then `workers` is one a GPU, and small models may be packed.
     """
 
     device: Device
@@ -39,6 +38,7 @@ class Placement:
     gpus: float
     own_device: Device
     address: str | None = None
+    gpu_kind: str | None = None
     cards: tuple[Node, ...] = ()
 
     @property
@@ -63,10 +63,13 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
     if address is None:
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
-    with _needed(experiment) as needed:
-        nodes = check_nodes(address, run.scratch, run.log_folder, needed, library_versions())
+    needed, versions = needed_places(experiment), library_versions()
+    nodes = check_nodes(address, run.scratch, run.log_folder, needed, versions)
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
+    dashboard = read_json(run.log_folder / LOGS)["dashboard"]
+    if dashboard is not None:
+        yield Note(f"Ray's dashboard: http://{dashboard}")
     return placement
 
 
@@ -76,10 +79,15 @@ def place(experiment: Experiment) -> Placement:
     `engine: auto` is reused workers where there is no GPU and every unit is one process, else
     Ray Train.
     """
+    import torch
+
     wish, cuda = experiment.cluster, torch.cuda.is_available()
     if wish.device == "cuda" and not cuda:
         raise InputError("cluster.device", "cuda is not available here", "set it to auto or cpu")
     gpus = torch.cuda.device_count() if cuda and wish.device != "cpu" else 0
+    if wish.gpu_kind is not None:
+        here = Node("this machine", os.cpu_count() or 1, gpus, gpu_kind_here() if gpus else None)
+        of_kind(wish.gpu_kind, [here])
     workers = wish.workers or gpus or len(os.sched_getaffinity(0))
     for name, recipe in experiment.recipes.items():
         _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
@@ -87,13 +95,42 @@ def place(experiment: Experiment) -> Placement:
     cores = len(os.sched_getaffinity(0))
     cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
     return Placement(
-        device, _engine(experiment, gpus), workers, min(workers, gpus), device, cards=cards
+        device,
+        _engine(experiment, gpus),
+        workers,
+        min(workers, gpus),
+        device,
+        gpu_kind=wish.gpu_kind,
+        cards=cards,
     )
 
 
 def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
     """Choose the same on the nodes of a running Ray: never more at once than they have room for."""
-    wish, told = experiment.cluster, told_nodes(nodes)
+    import torch
+
+    wish, room = experiment.cluster, room_on(experiment, nodes)
+    own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
+    device: Device = "cuda" if room.share else "cpu"
+    engine = _engine(experiment, int(room.share > 0))
+    gpus = room.share * room.workers
+    cards = tuple(of_kind(wish.gpu_kind, nodes)) if room.share and wish.workers is None else ()
+    return Placement(device, engine, room.workers, gpus, own, gpu_kind=wish.gpu_kind, cards=cards)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the nodes of a Ray have room for: so many processes, each with a share of a GPU."""
+
+    workers: int
+    share: float
+
+
+def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
+    """Tell what nodes have room for; refuse what can never be met. Loads no torch."""
+    wish = experiment.cluster
+    nodes = of_kind(wish.gpu_kind, nodes)
+    told = told_nodes(nodes)
     gpus = 0 if wish.device == "cpu" else sum(int(node.gpus) for node in nodes)
     if wish.device == "cuda" and not gpus:
         raise InputError("cluster.device", f"cuda is not available on {told}", "set it to auto")
@@ -109,11 +146,7 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
             fault = f"{recipe.workers} processes a unit, no node has room for more than {max(room)}"
             raise InputError(place, f"{fault} ({told})", "lower it, or add a larger node")
         _refuse_unmet(wish, name, recipe.workers, workers, 0)
-    own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
-    device: Device = "cuda" if gpus else "cpu"
-    cards = tuple(nodes) if gpus and wish.workers is None else ()
-    engine = _engine(experiment, gpus)
-    return Placement(device, engine, workers, share * workers, own, cards=cards)
+    return Room(workers, share)
 
 
 def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
@@ -122,25 +155,21 @@ def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
     return wish if wish != "auto" else "workers" if reused else "train"
 
 
-@contextmanager
-def _needed(experiment: Experiment) -> Iterator[dict[str, Path]]:
-    """Name what units read beside the run folder, by its key in the configuration.
-
-    What is fetched lies in the cache: a file there shows who else reaches it.
-    """
-    data, cache = experiment.data, experiment.cluster.cache_folder
-    wanted = {
+def needed_places(experiment: Experiment) -> dict[str, Path | Location]:
+    """Name what units read beside the run folder, by its key in the configuration."""
+    data = experiment.data
+    paths = {
         f"recipes.{name}.pretrained.file": recipe.pretrained.file
         for name, recipe in experiment.recipes.items()
     }
-    with ExitStack() as stack:
-        if is_url(data.source):
-            cache.mkdir(parents=True, exist_ok=True)
-            shown = stack.enter_context(NamedTemporaryFile(dir=cache, prefix=".shared-"))
-            wanted["cluster.cache, which data.source is fetched into"] = Path(shown.name)
-        else:
-            wanted |= {"data.source": Path(data.source), "data.root": data.root}
-        yield {key: _existing(path) for key, path in wanted.items() if path is not None}
+    paths["data.root"] = data.root
+    found: dict[str, Path | Location] = {
+        key: _existing(path) for key, path in paths.items() if path is not None
+    }
+    if not is_url(data.source):
+        return {"data.source": _existing(Path(data.source)), **found}
+    location = Location.of(str(data.source))
+    return found if location.uri is None else {"data.source": location, **found}
 
 
 def _existing(path: Path) -> Path:

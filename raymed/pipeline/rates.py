@@ -51,7 +51,7 @@ def find_rate(
     """
     name = _member(experiment, member)
     at = _phase(name, [p.train for p in experiment.recipes[name].phases], phase)
-    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.of(experiment, run)
     return (yield from held(folder, _stages(experiment, folder, name, at, steps)))
 
 

@@ -85,6 +85,9 @@ def _report(board: Board, event: Training) -> bool:
         epoch=said.epoch,
         epochs=said.epochs,
         loss=said.loss,
+        node=said.node,
+        speed=said.images_per_second if said.images_per_second is not None else before.speed,
+        busy=said.gpu_busy,
     )
     _put(board, event.member, event.part, cell)
     return new

@@ -1,18 +1,15 @@
 """Every figure of a run: members, meta-learners and the class prior, side by side."""
 
-import importlib.metadata
 import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-import raymed
 from raymed.config import Experiment
 from raymed.data.predictions import logits_of
 from raymed.ensemble import (
@@ -27,12 +24,12 @@ from raymed.ensemble import (
 from raymed.evaluation import class_prior
 from raymed.files import complete
 from raymed.pipeline.comparisons import compare_members
+from raymed.pipeline.libraries import library_versions
 from raymed.pipeline.members import Member, member_table
+from raymed.pipeline.nodes import facts_of, node_rows
 from raymed.pipeline.prepare import Prepared
 from raymed.pipeline.scorer import ByLevel, Scorer, alike
 from raymed.runs import now
-
-_LIBRARIES = ("torch", "torchvision", "timm", "ray", "scikit-learn", "numpy", "pyarrow")
 
 
 def score_run(
@@ -76,7 +73,7 @@ def score_run(
         "rows": rows,
         "failed": [{"name": name, "id": "", "reason": why} for name, why in failed.items()],
         "comparisons": compare_members(scorer, members, oof, chosen),
-        "provenance": _provenance(prepared, machine),
+        "provenance": _provenance(prepared, machine, members),
     }
 
 
@@ -160,16 +157,9 @@ def _test_logits(members: Sequence[Member], test: npt.NDArray[np.bool_]) -> npt.
     return np.stack(parts, axis=2)
 
 
-def library_versions() -> dict[str, str]:
-    """Tell the versions; raymed may run from a folder, and a library too, without a package."""
-    found = {"raymed": raymed.__version__}
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found | {"python": platform.python_version()}
-
-
-def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(
+    prepared: Prepared, machine: Mapping[str, Any], members: Sequence[Member]
+) -> dict[str, Any]:
     return {
         "versions": library_versions(),
         "hashes": {"manifest": prepared.manifest.content, "folds": prepared.folds.content},
@@ -180,6 +170,7 @@ def _provenance(prepared: Prepared, machine: Mapping[str, Any]) -> dict[str, Any
             "engine": machine["engine"],
             "platform": platform.platform(),
         },
+        "nodes": node_rows(facts_of(members, prepared.folds.count)),
         "started": machine["started"],
         "wall_seconds": round(time.monotonic() - machine["clock"], 1),
     }

@@ -12,7 +12,17 @@ from pydantic import ValidationError
 
 from raymed.errors import InputError
 from raymed.files import read_json
-from raymed.pipeline.board import BOARD, FEATURES, STATES, Board, Cell, Row, seconds_left
+from raymed.pipeline.board import (
+    BOARD,
+    FEATURES,
+    STATES,
+    Board,
+    Cell,
+    NodeAtWork,
+    Row,
+    nodes_at_work,
+    seconds_left,
+)
 from raymed.runs import MemberFolder, RunFolder
 
 
@@ -50,6 +60,11 @@ class Status:
             return None
         return seconds_left(self.board, failed_too=self.holder is None)
 
+    @property
+    def nodes(self) -> list[NodeAtWork]:
+        """What the nodes are doing that units run on now."""
+        return nodes_at_work(self.board)
+
     def facts(self) -> dict[str, Any]:
         """Give everything as plain JSON."""
         return {
@@ -59,6 +74,7 @@ class Status:
             "elapsed_seconds": round(self.elapsed, 3),
             "seconds_left": None if self.left is None else round(self.left, 3),
             "counts": {state: self.board.count(state) for state in STATES},
+            "nodes": [vars(node) for node in self.nodes],
             **BOARD.dump_python(self.board, mode="json"),
         }
 

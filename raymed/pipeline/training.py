@@ -7,6 +7,7 @@ from raymed.cluster import Engine, Failed, Finished, run_units, start_engine
 from raymed.config import Experiment
 from raymed.pipeline.events import Event, MemberFailed, Note, Plan, Stage, Training
 from raymed.pipeline.members import Scheme
+from raymed.pipeline.nodes import Heard
 from raymed.pipeline.ordering import expected_seconds, longest_first
 from raymed.pipeline.packing import measured_together, packs, processes_at_once
 from raymed.pipeline.placement import Placement
@@ -40,7 +41,8 @@ def train_members(
             count = min(pack.count, sum(unit.workers for unit in pack.units))
             members = "" if len(made) == 1 else f" for {_named(pack.units)}"
             yield Note(f"starting {count} {what} on {placement.told}{members}")
-            engine = start_engine(placement.engine, count, pack.share, scratch)
+            kind = placement.gpu_kind
+            engine = start_engine(placement.engine, count, pack.share, scratch, kind)
             yield from _work(folders, pack.units, engine, failed)
             del engine  # its processes go with it
     return failed
@@ -86,6 +88,7 @@ def _work(
 ) -> Iterator[Event]:
     """Drive the units, a probe's folds after its features; adds to `failed`."""
     computing = {unit.target for unit in units if isinstance(unit, FeatureUnit)}
+    heard = {(unit.member, unit.part): Heard() for unit in units}
     for event in run_units(
         units,
         engine,
@@ -102,9 +105,9 @@ def _work(
             yield MemberFailed(unit.member, unit.part, event.reason)
         elif isinstance(event, Finished):
             if isinstance(unit, FoldUnit):
-                folders[unit.member].finish_fold(
-                    unit.fold, event.result.attempt, **event.result.facts
-                )
+                facts = {**event.result.facts, **heard[unit.member, unit.part].facts()}
+                folders[unit.member].finish_fold(unit.fold, event.result.attempt, **facts)
             yield Training(unit.member, unit.part, Progress(1, 1), ended=True)
         else:
+            heard[unit.member, unit.part].take(event.progress)
             yield Training(unit.member, unit.part, event.progress)

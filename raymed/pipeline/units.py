@@ -15,7 +15,7 @@ from raymed.data import Folds, Manifest
 from raymed.data.samples import SampleColumns
 from raymed.files import complete
 from raymed.pipeline.board import FEATURES, Cell, Row
-from raymed.pipeline.decoding import ImageCache, Sent, opened_here
+from raymed.pipeline.decoding import ImageCache, Sent
 from raymed.pipeline.members import Member, Scheme, is_complete
 from raymed.pipeline.memory import PeakMemory, card_name
 from raymed.pipeline.prepare import Prepared
@@ -53,7 +53,7 @@ class FeatureUnit:
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
         self.run.bring_inputs()
-        images = yield from opened_here(self.images)
+        images = yield from self.images.here()
         yield from compute_features(self.recipe, images, self.target, self.device, self.seed)
 
 
@@ -96,7 +96,7 @@ class FoldUnit:
         Goes on from `checkpoint`, or from an earlier attempt that came further.
         """
         self.run.bring_inputs()
-        images = yield from opened_here(self.images)
+        images = yield from self.images.here()
         folder, ranks = self.run.member(self.member_id), Ranks.here()
         if ranks.first:
             folder.bring_attempts(self.fold)
@@ -193,7 +193,7 @@ def fold_units(
 
 def _source(experiment: Experiment, run: RunFolder, prepared: Prepared, recipe: Recipe) -> Sent:
     cache = ImageCache.of(experiment.cluster)
-    return cache.source(prepared.manifest, recipe.size, run.manifest_file)
+    return cache.source(prepared.manifest, recipe.size, run.manifest_file, experiment.data)
 
 
 def board_rows(scheme: Scheme, units: Collection[FeatureUnit | FoldUnit], below: str) -> list[Row]:

@@ -1,7 +1,8 @@
 """Run folders: where each artifact lies, whether it is complete, who works on it."""
 
+from raymed.runs.artifacts import COMPARISON, LEFT_OUT_SITES
 from raymed.runs.member_folder import FOLD_FILES, MemberFolder, now
-from raymed.runs.run_folder import COMPARISON, COPIES, LEFT_OUT_SITES, RunFolder
+from raymed.runs.run_folder import COPIES, RunFolder
 
 __all__ = [
     "COMPARISON",

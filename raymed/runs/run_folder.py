@@ -16,12 +16,14 @@ from raymed.config import Cluster, Experiment, read_experiment, write_experiment
 from raymed.data.holding import hold
 from raymed.errors import InputError
 from raymed.files import (
+    lacks_space,
     lock_holder,
     read_json,
     take_lock,
     write_json,
     write_text,
 )
+from raymed.runs.artifacts import LEFT_OUT_SITES, Artifacts
 from raymed.runs.lease import lease_of
 from raymed.runs.member_folder import MemberFolder, now
 from raymed.runs.mirror import SCRATCH, Mirror
@@ -30,29 +32,33 @@ from raymed.runs.store import RunStore, bring_one
 SCHEMA = 1
 """How a run folder is laid out: raise it when an older raymed could misread a newer folder."""
 
-LEFT_OUT_SITES, COMPARISON = "evaluations/sites", "comparison"
 COPIES = "runs"
 """The folder of the cache for copies of run folders that lie in an object store."""
 _LOCK = ".lock"
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(Artifacts):
     """The folder of one experiment. Paths are given, nothing is read until asked for.
 
     One in an object store has a `store`; `path` is then where this machine, or another node that
     works for it, keeps a copy.
     """
 
-    path: Path
     store: RunStore | None = None
 
     @classmethod
-    def at(cls, path: Path | str) -> "RunFolder":
-        """Name a run folder: a path, or an s3:// URL, whose copy lies in the cache."""
+    def of(cls, experiment: Experiment, path: Path | str | None = None) -> "RunFolder":
+        """Name the run folder of an experiment: as asked, or `./runs/<name>`."""
+        path = path if path is not None else Path("runs") / experiment.name
+        return cls.at(path, experiment.cluster)
+
+    @classmethod
+    def at(cls, path: Path | str, cluster: Cluster | None = None) -> "RunFolder":
+        """Name a run folder: a path, or an s3:// URL, whose copy lies in the cluster's cache."""
         if "://" in str(path):
-            store = RunStore.at(str(path))
-            return cls(Cluster().cache_folder.resolve() / COPIES / store.location.name, store)
+            store, cache = RunStore.at(str(path)), (cluster or Cluster()).cache_folder
+            return cls(cache.resolve() / COPIES / store.location.name, store)
         return cls(Path(path).expanduser().resolve())
 
     @classmethod
@@ -105,119 +111,9 @@ class RunFolder:
                 bring_one(self.store, file.name, file)
 
     @property
-    def schema_file(self) -> Path:
-        """Which layout the folder has."""
-        return self.path / "schema.json"
-
-    @property
-    def experiment_file(self) -> Path:
-        """The resolved experiment."""
-        return self.path / "experiment.yaml"
-
-    @property
-    def manifest_file(self) -> Path:
-        """The samples, classes in the schema metadata."""
-        return self.path / "manifest.parquet"
-
-    @property
-    def folds_file(self) -> Path:
-        """One fold a sample, -1 in the test split."""
-        return self.path / "folds.parquet"
-
-    @property
-    def audit_file(self) -> Path:
-        """What the check of the manifest found."""
-        return self.path / "audit.json"
-
-    @property
-    def contact_file(self) -> Path:
-        """Small images of some groups that the check proposes."""
-        return self.path / "hidden_groups.parquet"
-
-    @property
-    def oof_file(self) -> Path:
-        """The joined out-of-fold table."""
-        return self.path / "oof.arrow"
-
-    @property
-    def stack_folder(self) -> Path:
-        """The fitted stack."""
-        return self.path / "stack"
-
-    @property
-    def metrics_file(self) -> Path:
-        """Every figure of the report."""
-        return self.path / "metrics.json"
-
-    @property
-    def gallery_file(self) -> Path:
-        """The images that the report shows, with their saliency maps."""
-        return self.path / "gallery.parquet"
-
-    @property
-    def augmented_file(self) -> Path:
-        """Samples as augmentation left them in training, for the report."""
-        return self.path / "augmented.parquet"
-
-    @property
-    def report_file(self) -> Path:
-        """The report to open in a browser."""
-        return self.path / "report.html"
-
-    @property
-    def evaluations_folder(self) -> Path:
-        """What the stack is worth on external test sets, a folder each."""
-        return self.path / "evaluations"
-
-    @property
-    def inference_file(self) -> Path:
-        """How long members and stack take to predict an image."""
-        return self.path / "inference.json"
-
-    @property
-    def comparison_folder(self) -> Path:
-        """What `raymed compare` found."""
-        return self.path / COMPARISON
-
-    @property
-    def study_folder(self) -> Path:
-        """The study of `raymed tune`, and what is written down of it."""
-        return self.path / "study"
-
-    @property
-    def trials_file(self) -> Path:
-        """The study's trials as a report reads them."""
-        return self.study_folder / "trials.json"
-
-    @property
-    def tensorboard_folder(self) -> Path:
-        """The study as TensorBoard reads it."""
-        return self.study_folder / "tensorboard"
-
-    @property
-    def best_recipe_file(self) -> Path:
-        """The best trial's recipe, to paste."""
-        return self.study_folder / "best.yaml"
-
-    @property
-    def selection_file(self) -> Path:
-        """What the choice of the best trial is worth."""
-        return self.study_folder / "selection.json"
-
-    @property
     def left_out_sites(self) -> "RunFolder":
         """The members, folds, rows and figures of leave-one-site-out, laid out as here."""
         return self.below(LEFT_OUT_SITES)
-
-    @property
-    def report_folder(self) -> Path:
-        """The report's tables and figures as files."""
-        return self.path / "report"
-
-    @property
-    def log_folder(self) -> Path:
-        """What Ray and the workers said."""
-        return self.path / "log"
 
     @property
     def scratch(self) -> "Path | RunStore":
@@ -286,7 +182,13 @@ class RunFolder:
         Gives how the holder is named.
         """
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
-        held = take_lock(self.path / _LOCK, holder)
+        try:
+            held = take_lock(self.path / _LOCK, holder)
+        except OSError as error:
+            if lacks_space(error):
+                raise
+            fault = f"cannot be written to ({error.strerror})"
+            raise InputError(self.place, fault, "choose another folder with --run") from None
         if held is None:
             raise InputError(
                 self.place,

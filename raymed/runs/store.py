@@ -1,6 +1,5 @@
 """`RunStore`: where a run folder lies in an object store, through `pyarrow.fs`."""
 
-import io
 import os
 import posixpath
 import shutil
@@ -130,17 +129,12 @@ class RunStore:
 
             def copy() -> None:
                 content.seek(0)
+                first = content.read(_SMALL)  # an error amid the stream would leave a part there
                 with self.files.open_output_stream(self.key(name)) as stream:
+                    stream.write(first)
                     shutil.copyfileobj(content, stream, _SMALL)
 
-            def write() -> None:
-                content.seek(0)
-                whole = io.BytesIO(content.read())  # an error amid it would leave a part of it
-                with self.files.open_output_stream(self.key(name)) as stream:
-                    stream.write(whole.getbuffer())
-
-            small = os.fstat(content.fileno()).st_size <= _SMALL
-            self.patiently(f"writing {name}", write if small else copy)
+            self.patiently(f"writing {name}", copy)
             stored = self.find(name)
             if stored is None:
                 raise EngineError(f"{self.url}: {name} is not there after it was written")

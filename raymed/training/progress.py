@@ -23,7 +23,9 @@ class Progress:
 
     `step` of `steps` counts the whole unit; `epoch` of `epochs` is 0 where epochs mean nothing.
     `loss` is the mean of the epoch so far, in nats. `checkpoint` is the folder of a checkpoint
-    that was just written. `curve` is there at the end of an epoch.
+    that was just written. `curve` is there at the end of an epoch. On an engine `node` is the
+    address of where it runs, `gpu_busy` the share of time (0 to 1) that its card was busy lately,
+    with all that others do there; None where no card says.
     """
 
     step: int
@@ -34,3 +36,5 @@ class Progress:
     images_per_second: float | None = None
     checkpoint: Path | None = None
     curve: Curve | None = None
+    node: str | None = None
+    gpu_busy: float | None = None

@@ -249,3 +249,11 @@ def test_pictures_have_no_dicom_headers(raymed: Call, config: Path, scans: Path)
     more = ["-o", config.parent / "p.csv", "--patient-dicom", "PatientID"]
 
     refused(raymed("predict", run.path, scans, *more), "12 images are no DICOM files")
+
+
+def test_a_run_folder_that_cannot_be_written(raymed: Call, config: Path) -> None:
+    (config.parent / "file").touch()
+
+    said = raymed("build", config, "--run", config.parent / "file" / "run")
+
+    refused(said, "file/run: cannot be written to (Not a directory)", "another folder with --run")

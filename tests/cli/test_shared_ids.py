@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.ipc
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
+
+Call = Callable[..., Any]
 
 PATIENTS = ("quentina", "zaphod", "marvin", "trillian", "arthur", "fenchurch", "agrajag", "slarti")
 HOLDERS = (
@@ -79,19 +83,16 @@ def named_in(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_only_the_files_that_are_said_to_hold_ids_do(tmp_path: Path) -> None:
+def test_only_the_files_that_are_said_to_hold_ids_do(raymed: Call, tmp_path: Path) -> None:
     config, run = write_ward(tmp_path), tmp_path / "run"
-    printed = ""
-    for arguments in (
-        ("build", config, "--run", run),
-        ("evaluate", run, tmp_path / "ward", "data.patients={pattern: '/([a-z]+)-'}",
-         "--shared-patients"),
-        ("status", run, "--json"),
-    ):  # fmt: skip
-        command = [sys.executable, "-m", "raymed.cli", *map(str, arguments)]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-        printed += said.stdout + said.stderr
-        assert said.returncode == 0, printed
+    command = [sys.executable, "-m", "raymed.cli", "build", str(config), "--run", str(run)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built
+    patients = "data.patients={pattern: '/([a-z]+)-'}"
+    evaluated = raymed("evaluate", run, tmp_path / "ward", patients, "--shared-patients")
+    said = [evaluated, raymed("status", run), raymed("status", run, "--json")]
+    assert [each.code for each in said] == [0, 0, 0], said
+    printed = built.stdout + built.stderr + "".join(each.out + each.err for each in said)
     files = [path for path in run.rglob("*") if path.is_file()]
     naming = {path.relative_to(run) for path in files if named_in(text_of(path))}
 

@@ -13,9 +13,12 @@ import pytest
 from rich.console import Console
 
 from raymed.cli.grid import duration, grid
+from raymed.cli.status import show_status
 from raymed.files import write_json
 from raymed.pipeline.board import BOARD, Board, Cell, Row
+from raymed.pipeline.status import Status
 from raymed.pipeline.tally import Standing, Tally
+from raymed.runs import RunFolder
 
 Call = Callable[..., Any]
 
@@ -72,6 +75,21 @@ def test_status_tells_counts_the_first_exception_and_the_remedy(raymed: Call, ru
     assert "1 done, 0 running, 1 failed, 1 interrupted, 6 left" in said.out
     assert "fold 2: no [loss]" in said.out
     assert "raymed build again continues" in said.out
+
+
+def test_a_running_build_tells_what_its_nodes_do(tmp_path: Path) -> None:
+    told = board(2)
+    cells = told.members[0].cells
+    cells["fold 0"] = replace(RUNNING, node="10.0.0.1", speed=1234.4, busy=0.87)
+    cells["fold 1"] = replace(RUNNING, node="10.0.0.2")
+    console = Console(file=io.StringIO(), width=100, force_terminal=False)
+
+    show_status(Status(RunFolder(tmp_path), told, "process 1"), console)
+
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert "on 10.0.0.1: 1 unit, 1,234 images/s, GPU 87% busy" in lines
+    assert "on 10.0.0.2: 1 unit" in lines
 
 
 def test_status_as_json_says_the_same(raymed: Call, run: Path) -> None:

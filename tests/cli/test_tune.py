@@ -60,7 +60,7 @@ def test_a_search_that_cannot_be_is_refused_when_it_is_read(
         (["search.space={workers: {choices: [1, 8]}}"], "search.space.workers: changes what"),
         (["search.trials=null", "search.gpu_hours=1"], "search.gpu_hours: is the whole budget"),
         (["cluster.device=cuda"], "cluster.device: cuda is not available"),
-        (["cluster.address=ray://10.0.0.1:10001"], "cluster.address: unknown field"),
+        (["cluster.address=ray://10.0.0.1:10001"], "cluster.address: ray:// is a client's address"),
     ],
 )
 def test_a_request_that_can_never_be_met_is_refused_before_anything_is_done(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from raymed.cluster.sweep_worker import _alone
+from raymed.cluster.telling import Telling
 from raymed.cluster.units import Fault, Returned
 from raymed.cluster.workers import _Worker
 from raymed.config import Recipe, Sam
@@ -75,7 +76,7 @@ def test_a_reused_worker_lets_go_of_a_unit_before_it_says_that_it_ended(end: str
 def test_a_worker_of_a_sweep_lets_go_of_a_unit_also_where_its_trial_is_stopped(end: str) -> None:
     unit, mailbox = Training(end), Stop(end)
     try:
-        said = _alone("unit", unit, mailbox, by_epoch=False)  # type: ignore[arg-type]
+        said = _alone("unit", unit, mailbox, Telling(), by_epoch=False)  # type: ignore[arg-type]
     except SystemExit:
         assert end == "is stopped"
     else:

@@ -1,5 +1,6 @@
 """Jobs on a real head with its dashboard, which asks for a token."""
 
+import json
 import os
 import secrets
 import shutil
@@ -178,6 +179,46 @@ def test_a_job_is_left_listed_defended_and_stopped(
     assert "job long: stopped" in stopped.stdout
     assert head.call("logs", "long", "--follow").returncode == 130
     assert "stopped" in head.call("jobs").stdout
+
+
+def test_the_doctor_looks_from_outside_and_then_as_a_job_that_is_forgotten(
+    head: Head, config: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    said = head.call("doctor", config, "--run", run, "--json")
+
+    found = json.loads(said.stdout)
+    told = "\n".join(f"{each['place']}: {each['fault']}" for each in found["findings"])
+    assert (said.returncode, found["errors"], len(found["nodes"])) == (0, 0, 1), told
+    assert f"{head.address}: answers, and refuses who has no token" in told
+    assert "asks for a token" in told
+    assert f"{run}: was written from every node" in told
+    assert f"data.source: {tmp_path / 'scans'} is readable" in told
+    assert not run.exists()
+    assert " doctor " not in head.call("jobs").stdout
+    assert head.environment["RAY_AUTH_TOKEN"] not in said.stdout + said.stderr
+
+
+def test_what_the_cluster_can_never_give_is_refused_before_a_job(
+    head: Head, config: Path, tmp_path: Path
+) -> None:
+    run = ("--run", tmp_path / "run", "--job-id", "never")
+
+    said = head.call("submit", "build", config, "recipes.cnn.workers=5", *run)
+
+    assert said.returncode == 2, said
+    assert "recipes.cnn.workers: 5 processes a unit, no node has room for more" in said.stderr
+    assert "never" not in head.call("jobs").stdout
+
+
+def test_a_doctor_that_cannot_run_there_says_what_the_job_said(head: Head) -> None:
+    said = head.call("doctor", "--python", "no-such-python")
+
+    assert said.returncode == 2, said
+    assert "its doctor's job told nothing (failed, exit code 127" in said.stdout
+    assert "no-such-python" in said.stdout
+    assert "--python names the interpreter" in said.stdout
 
 
 def test_a_job_that_nobody_knows(head: Head) -> None:

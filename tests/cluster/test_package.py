@@ -51,6 +51,13 @@ def empty(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_package_without_an_experiment_is_the_code_alone(code: Path, empty: Path) -> None:
+    package = pack(None, empty, LIMIT, code)
+
+    assert package.files == len(names(empty)) == 5
+    assert "raymed/__init__.py" in names(empty)
+
+
 def test_a_package_is_code_project_and_configuration(code: Path, empty: Path) -> None:
     package = pack(experiment(code), empty, LIMIT, code)
 

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from raymed.cluster.submission import Job, Submission, dashboard_address, runtime_env
+from raymed.cluster.submission import (
+    Job,
+    Submission,
+    VisitOrder,
+    dashboard_address,
+    runtime_env,
+)
 from raymed.errors import InputError
 
 
@@ -24,6 +30,21 @@ def test_the_interpreter_is_left_to_the_heads_shell() -> None:
     wish = Submission("build", "brain", "/r", python="$HOME/venv/bin/python")
 
     assert "$HOME/venv/bin/python -m raymed.cli build" in wish.command
+
+
+def test_a_doctor_goes_with_what_it_looks_at_and_holds_no_run_folder() -> None:
+    order = VisitOrder("brain", "/shared/my runs/b", "python3")
+
+    assert shlex.split(order.command) == [
+        *("python3", "-m", "raymed.cli", "doctor", "brain.yaml", "--address", "auto", "--json"),
+        *("--run", "/shared/my runs/b"),
+    ]
+    assert VisitOrder().command == "python -m raymed.cli doctor --address auto --json"
+    assert order.metadata == {
+        "raymed.verb": "doctor",
+        "raymed.experiment": "brain",
+        "raymed.run": "",
+    }
 
 
 def test_nothing_is_installed_for_a_job() -> None:

@@ -1,7 +1,5 @@
 """Two gloo processes: each climbs on its own share, both take the same step."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from raymed.optim import SAM, sam_step
+from tests.forked import exit_code, forked
 
 STEPS, RHO = 3, 0.5
 CASES: dict[str, dict[str, Any]] = {
@@ -111,8 +110,8 @@ def by_hand(synchronised: bool = False, skip: int | None = None) -> Iterator[lis
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """What both processes saved, for each case."""
     place = tmp_path_factory.mktemp("ddp")
-    both = [subprocess.Popen([sys.executable, __file__, str(r), str(place)]) for r in (0, 1)]
-    assert [process.wait(120) for process in both] == [0, 0]
+    both = [forked(one_rank, rank, place) for rank in (0, 1)]
+    assert [exit_code(process, 120) for process in both] == [0, 0]
     saved = [torch.load(place / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     return {case: [own[case] for own in saved] for case in CASES}
 
@@ -156,7 +155,3 @@ def test_a_loss_that_fails_in_one_process_is_skipped_in_both(
         assert ranks["one fails"][rank]["skipped"] == 1
         for mine, weight in zip(ranks["one fails"][rank]["weights"], expected, strict=True):
             torch.testing.assert_close(mine, weight.detach(), rtol=1e-10, atol=1e-13)
-
-
-if __name__ == "__main__":
-    one_rank(int(sys.argv[1]), Path(sys.argv[2]))

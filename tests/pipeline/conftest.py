@@ -13,6 +13,8 @@ import yaml
 from raymed.config import Experiment, parse_experiment
 from raymed.data.phantom import STAGES, write_phantoms
 from raymed.pipeline.build import Built, build
+from raymed.pipeline.ordering import longest_first
+from raymed.pipeline.units import FoldUnit
 
 SETTINGS: dict[str, Any] = {
     "name": "tiny",
@@ -84,3 +86,17 @@ def processes_of() -> Callable[[int], list[int]]:
         return found
 
     return find
+
+
+@pytest.fixture
+def backwards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Builds begin with their last unit; gives the units, as they came."""
+    came: list[Any] = []
+
+    def turned(*arguments: Any) -> list[Any]:
+        units = longest_first(*arguments)
+        came.extend((unit.member, unit.fold) for unit in units if isinstance(unit, FoldUnit))
+        return units[::-1]
+
+    monkeypatch.setattr("raymed.pipeline.training.longest_first", turned)
+    return came

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from raymed import __version__ as raymed_version
 from raymed.config import Experiment
 from raymed.pipeline.build import Built, build
 from raymed.runs.store import RunStore
@@ -23,15 +24,16 @@ ENVIRONMENT = {"RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode: o
 pytestmark = pytest.mark.slow
 
 HOLDER = '''
-"""Hold a Ray of three nodes with one core each; tell its address, then its state when asked."""
-import sys
+"""Hold a Ray of nodes with one core each; tell its address, then its state when asked."""
+import os, sys
 import ray
 from ray.cluster_utils import Cluster
 
+ray.__version__ = os.environ.get("HEAD_VERSION", ray.__version__)
 own = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
 head = {**own, "env_vars": {"NODE": "a"}, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args=head)
-for name in "bc":
+for name in os.environ.get("OTHERS", "bc"):
     cluster.add_node(env_vars={"NODE": name}, **own)
 ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
 print("told", cluster.address, flush=True)
@@ -208,3 +210,62 @@ def test_where_nothing_answers_a_build_ends_within_a_minute(
     assert f"what listens at 127.0.0.1:{port} did not answer as Ray's head" in mute.stderr
     assert f"nothing answers at 127.0.0.1:{port}" in closed.stderr
     assert not (tmp_path / "members").exists()
+
+
+def doctor(*words: object) -> tuple[int, dict[str, Any], str]:
+    """Let the doctor look; gives its exit code, what it found, and every word of its findings."""
+    said = raymed("doctor", *words, "--json")
+    found = json.loads(said.stdout)
+    told = [f"{each['place']}: {each['fault']}" for each in found["findings"]]
+    return said.returncode, found, "\n".join(told)
+
+
+def test_the_doctor_tells_of_three_nodes_within_a_minute_and_leaves_nothing(
+    config_file: Path, nodes: Nodes, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "run"
+    began = time.monotonic()
+
+    code, found, told = doctor(config_file, "--address", nodes.address, "--run", run)
+
+    assert time.monotonic() - began < 60
+    assert (code, found["errors"], len(found["nodes"])) == (0, 0, 3), told
+    assert all(node["versions"]["raymed"] == raymed_version for node in found["nodes"])
+    assert f"{run}: was written from every node, and every node reads what the others" in told
+    assert "data.source: " in told
+    assert "clocks: within 2 s" in told
+    assert "network: every node reaches Ray on every other" in told
+    assert f"the Ray at {nodes.address}: whoever reaches it may use it, without a token" in told
+    assert "gcs_server" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_names_all_that_would_stop_a_build(
+    config_file: Path, nodes: Nodes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    changes = ("data.source=gone", "cluster.device=auto", "cluster.gpu_kind=H100")
+    where = ("--address", nodes.address, "--run", tmp_path / "file" / "run")
+
+    code, found, told = doctor(config_file, *changes, *where)
+
+    assert (code, found["errors"]) == (2, 3), told
+    assert "file/run: cannot be written to from this machine (Not a directory)" in told
+    assert "data.source: no such file or folder here" in told
+    assert "cluster.gpu_kind: no node has a GPU of kind H100" in told
+
+
+def test_a_head_with_another_ray_is_refused_with_both_versions(
+    config_file: Path, tmp_path: Path
+) -> None:
+    with three_nodes(tmp_path, HEAD_VERSION="2.50.0", OTHERS="") as head:
+        code, _, told = doctor("--address", head.address)
+        said = raymed(
+            "build", config_file, f"cluster.address={head.address}", "--run", tmp_path / "run"
+        )
+
+    assert (code, said.returncode) == (2, 2)
+    words = f"the Ray at {head.address} runs Ray 2.50.0 on Python "
+    assert words in told
+    assert words in said.stderr
+    assert "Traceback" not in said.stderr

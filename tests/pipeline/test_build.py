@@ -1,6 +1,7 @@
 """A build leaves what the design says, and holds its invariants, on a real embedded Ray."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from raymed.data import Folds, Manifest
 from raymed.ensemble import cross_fit, read_oof, read_stack
 from raymed.evaluation import score
 from raymed.files import complete
-from raymed.pipeline.build import Built, build
-from raymed.pipeline.ordering import longest_first
-from raymed.pipeline.units import FoldUnit
+from raymed.pipeline.build import Built, build, build_events
+from raymed.pipeline.events import MemberFailed
 from raymed.runs import FOLD_FILES
 
 
@@ -149,30 +149,6 @@ def test_the_stack_names_its_members_and_its_folds(built: Built) -> None:
     assert stack.meta_learner.kind == built.metrics["chosen"]
 
 
-@pytest.fixture
-def backwards(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Builds begin with their last unit; gives the units, as they came."""
-    came: list[Any] = []
-
-    def turned(*arguments: Any) -> list[Any]:
-        units = longest_first(*arguments)
-        came.extend((unit.member, unit.fold) for unit in units if isinstance(unit, FoldUnit))
-        return units[::-1]
-
-    monkeypatch.setattr("raymed.pipeline.training.longest_first", turned)
-    return came
-
-
-def test_the_same_experiment_alone_and_backwards_gives_the_same_oof_table(
-    built: Built, make: Any, tmp_path: Path, backwards: list[Any]
-) -> None:
-    """One worker instead of two, and units in another order: the same bits."""
-    alone = build(make("cluster.workers=1"), tmp_path / "run")
-
-    assert len(set(backwards)) == 4
-    assert alone.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "order"), [(1, "as given"), (2, "backwards")])
 def test_ray_train_gives_the_bits_and_artifacts_of_the_embedded_workers_in_any_order(
@@ -223,16 +199,47 @@ def test_a_second_build_does_nothing_twice(built: Built, make: Any) -> None:
     assert again.metrics == built.metrics
 
 
-def test_a_changed_recipe_trains_that_member_only(built: Built, make: Any, tmp_path: Path) -> None:
-    import shutil
-
-    copy = tmp_path / "run"
+@pytest.fixture(scope="module")
+def altered(
+    built: Built, make: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Built, list[MemberFailed]]:
+    """A copy of the run, built again: the probe's recipe changed, and a member's loss overflows."""
+    changed = "recipes.probe.phases=[{train: head, epochs: 2, lr: 1e-2}]"
+    bad = "recipes.bad={model: test_vit, optimizer: {clip: null}, phases: [{epochs: 2, lr: 1e30}]}"
+    copy = tmp_path_factory.mktemp("altered") / "run"
     shutil.copytree(built.run.path, copy)
-    before = {path.name for path in (copy / "members").iterdir()}
+    failures: list[MemberFailed] = []
 
-    again = build(make("recipes.probe.phases=[{train: head, epochs: 2, lr: 1e-2}]"), copy)
+    events = build_events(make(changed, bad), copy)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            return end.value, failures
+        if isinstance(event, MemberFailed):
+            failures.append(event)
 
-    after = {path.name for path in (copy / "members").iterdir()}
-    assert before < after
+
+def test_a_changed_recipe_trains_that_member_only(
+    built: Built, altered: tuple[Built, list[MemberFailed]]
+) -> None:
+    result, _ = altered
+    before, after = (
+        {path.parent.name: path.stat().st_mtime_ns for path in run.path.glob("members/*/DONE.json")}
+        for run in (built.run, result.run)
+    )
+
+    assert before.items() < after.items()
     assert len(after) == 3
-    assert len(read_stack(again.run.stack_folder).members) == 2
+    assert len(read_stack(result.run.stack_folder).members) == 2
+
+
+def test_a_nan_loss_fails_that_member_only(altered: tuple[Built, list[MemberFailed]]) -> None:
+    result, failures = altered
+
+    assert {event.member for event in failures} == {"bad"}
+    assert list(result.failed) == ["bad"]
+    assert "the loss became" in result.failed["bad"]
+    members = [row["name"] for row in result.metrics["rows"] if row["kind"] == "member"]
+    assert members == ["cnn", "probe"]
+    assert result.metrics["failed"][0]["name"] == "bad"

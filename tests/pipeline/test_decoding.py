@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from raymed.config import Experiment
+from raymed.config import DataConfig, Experiment
 from raymed.data import Manifest, image_file, open_array, read_manifest
 from raymed.data.decoded import building
 from raymed.data.decoded.streaming import Streamed, StreamedImages
 from raymed.data.holding import let_go
 from raymed.errors import DiskFullError, InputError
-from raymed.pipeline.decoding import ImageCache, Kept, decode, decode_thumbnails
+from raymed.pipeline.decoding import ImageCache, Sent, decode, decode_thumbnails
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.members import plan_members
 from raymed.pipeline.prepare import prepare
@@ -26,6 +26,7 @@ from raymed.stories import result_of
 from tests.disks import read_only, tiny_disk
 
 Make = Callable[..., Experiment]
+DATA = DataConfig(source=Path("scans"), patients="none")
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +61,24 @@ def test_what_the_cache_of_a_node_lacks_is_decoded_there_to_the_same_bits(
     cache, listed = ImageCache(tmp_path / "cache"), tmp_path / "manifest.parquet"
     manifest.write(listed)
     list(decode(cache, manifest, 32))
-    sent: Any = pickle.loads(pickle.dumps(cache.source(manifest, 32, listed)))
+    sent: Any = pickle.loads(pickle.dumps(cache.source(manifest, 32, listed, DATA)))
     assert result_of(sent.here()) == image_file(cache.folder, manifest, 32)
-    driver = np.array(open_array(sent.file))
+    driver = np.array(open_array(sent.kept))
     let_go()
     shutil.rmtree(cache.folder)  # as on another node
 
     told = list(sent.here())
 
     assert (told[-1].step, told[-1].steps) == (40, 40)
-    np.testing.assert_array_equal(open_array(sent.file), driver)
+    np.testing.assert_array_equal(open_array(sent.kept), driver)
     assert list(sent.here()) == []
 
 
 def test_a_node_whose_cache_has_no_room_streams(manifest, small: Path, tmp_path: Path) -> None:
     listed = tmp_path / "manifest.parquet"
     manifest.write(listed)
-    lacking = Kept(image_file(small, manifest, 32), Streamed(listed, 32), ImageCache(small))
+    kept = image_file(small, manifest, 32)
+    lacking = Sent(kept, Streamed(listed, 32), ImageCache(small), DATA, None)
 
     assert result_of(lacking.here()) == Streamed(listed, 32)
 
@@ -92,7 +94,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(
     assert "all 40 are used" in note
     assert list(small.iterdir()) == []
     file = tmp_path / "manifest.parquet"
-    assert cache.source(manifest, 32, file) == Streamed(file, 32)
+    assert result_of(cache.source(manifest, 32, file, DATA).here()) == Streamed(file, 32)
     kept = ImageCache(tmp_path / "large")
     monkeypatch.undo()
     list(decode(kept, manifest, 32))
@@ -192,7 +194,7 @@ def test_a_run_that_streams_leaves_the_same_audit_and_rows_as_one_that_does_not(
         ]
         assert len(units) == 5
         for unit in units:
-            assert isinstance(unit.images, Streamed) == (streaming == "always")
+            assert (unit.images.kept is None) == (streaming == "always")
             done = result_of(pickle.loads(pickle.dumps(unit)).work())
             if done is not None:
                 rows = (done.attempt / "predictions.parquet").read_bytes()

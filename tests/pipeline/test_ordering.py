@@ -40,7 +40,8 @@ def scheme(make: Any, tmp_path: Any) -> Scheme:
 
 
 def units_of(make: Any, scheme: Scheme) -> list[Any]:
-    arguments = make(), scheme.run, scheme.members, scheme.prepared, "cpu"
+    own = make(f"cluster.cache={scheme.run.path / 'cache'}")  # without the features of other tests
+    arguments = own, scheme.run, scheme.members, scheme.prepared, "cpu"
     return [*fold_units(*arguments), *feature_units(*arguments)]
 
 

@@ -63,7 +63,7 @@ def test_where_it_was_said_how_many_share_a_card_nothing_else_is_packed(units: l
 
 @pytest.fixture
 def measure(units: list[Any]) -> FootprintUnit:
-    return FootprintUnit("cnn", units[0].recipe, units[0].images, 4, "cpu")
+    return FootprintUnit("cnn", units[0].recipe, units[0].run, units[0].images, 4, "cpu")
 
 
 def test_a_footprint_is_what_a_process_takes_while_it_trains(measure: FootprintUnit) -> None:

@@ -67,6 +67,7 @@ def test_what_two_gpus_cannot_meet_is_refused_with_what_is_short(
 
 
 CPUS = (Node("10.0.0.1", 1, 0), Node("10.0.0.2", 4, 0), Node("10.0.0.3", 2, 0))
+MIXED = (Node("10.0.0.1", 4, 2, "T4"), Node("10.0.0.2", 8, 4, "A100"))
 GPUS = (Node("10.0.0.1", 2, 0), Node("10.0.0.2", 8, 4), Node("10.0.0.3", 1, 2))
 
 
@@ -96,6 +97,17 @@ def test_a_running_ray_is_filled_as_far_as_its_nodes_have_room(
         (["recipes.cnn.workers=5"], CPUS, "recipes.cnn.workers: 5 .* no node has .* more than 4"),
         (["recipes.cnn.workers=3"], CPUS, "3 processes a unit, cluster.workers is 2"),
         ([], (Node("10.0.0.1", 0, 0),), "no node has room for a process of one core"),
+        (
+            ["cluster.device=auto", "cluster.gpu_kind=H100"],
+            MIXED,
+            r"cluster.gpu_kind: no node has a GPU of kind H100: 10.0.0.1 \(4 CPUs, 2 GPUs T4\).*"
+            "name one of A100, T4",
+        ),
+        (
+            ["cluster.device=auto", "cluster.gpu_kind=T4", "recipes.cnn.workers=3"],
+            MIXED,
+            "3 processes a unit, no node has room for more than 2",
+        ),
     ],
 )
 def test_what_no_node_can_meet_is_refused(
@@ -103,3 +115,22 @@ def test_what_no_node_can_meet_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         place_on(make(*overrides), nodes)
+
+
+def test_a_kind_of_gpu_leaves_the_other_nodes_out(make: Any) -> None:
+    wish = ("cluster.workers=auto", "cluster.device=auto")
+
+    placement = place_on(make(*wish, "cluster.gpu_kind=T4"), MIXED)
+
+    assert (placement.workers, placement.gpus, placement.gpu_kind) == (2, 2, "T4")
+    assert place_on(make(*wish), MIXED).workers == 6
+
+
+def test_a_kind_of_gpu_that_this_machine_has_not_is_refused(make: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    wish = make("cluster.device=auto", "cluster.gpu_kind=H100")
+
+    with pytest.raises(InputError, match="no node has a GPU of kind H100: this machine"):
+        place(wish)
+    with pytest.raises(InputError, match="gpu_kind: names a GPU, but device is cpu"):
+        make("cluster.device=cpu", "cluster.gpu_kind=H100")

@@ -3,7 +3,7 @@ import importlib.metadata
 import pytest
 
 import raymed
-from raymed.pipeline.scores import library_versions
+from raymed.pipeline.libraries import library_versions
 
 
 def test_versions_are_told_where_raymed_and_a_library_are_no_installed_packages(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from raymed.config import Experiment
 from raymed.errors import InputError
 from raymed.files import write_json
-from raymed.pipeline.board import BOARD, Board, Cell, Row, seconds_left
+from raymed.pipeline.board import BOARD, Board, Cell, NodeAtWork, Row, nodes_at_work, seconds_left
 from raymed.pipeline.build import build_events
 from raymed.pipeline.events import Training
+from raymed.pipeline.recording import take
 from raymed.pipeline.status import progress_file, read_status
 from raymed.runs import FOLD_FILES, RunFolder
+from raymed.training import Progress
 
 RUNNING = Cell("running", since=100, at=110, first=0, step=20, steps=80)
 
@@ -157,6 +160,31 @@ def test_steps_of_an_earlier_attempt_are_no_speed() -> None:
     resumed = Cell("running", since=100, at=110, first=40, step=60, steps=80)
 
     assert seconds_left(board(cnn=[resumed])) == pytest.approx(10)
+
+
+def test_a_node_tells_what_its_running_units_said_last_and_nothing_that_none_said() -> None:
+    def at(node: str | None, **said: float) -> Cell:
+        return replace(RUNNING, node=node, **said)
+
+    told = board(
+        cnn=[at("10.0.0.2", speed=300.0, busy=0.8), at("10.0.0.2", speed=100.0, busy=0.9)],
+        vit=[at("10.0.0.1"), at(None, speed=9.0), Cell("done", node="10.0.0.3", speed=5.0)],
+    )
+
+    first, second = nodes_at_work(told)
+    assert first == NodeAtWork("10.0.0.1", 1)
+    assert (second.node, second.units, second.speed) == ("10.0.0.2", 2, 400.0)
+    assert second.busy == pytest.approx(0.85)
+
+
+def test_the_board_keeps_the_last_speed_of_a_unit_where_a_report_has_none() -> None:
+    """At an epoch's end no speed is told."""
+    told = board(cnn=[Cell()])
+    for step, speed in ((1, 50.0), (2, None)):
+        said = Progress(step, 9, images_per_second=speed, node="10.0.0.1", gpu_busy=0.5)
+        take(told, Training("cnn", "fold 0", said))
+
+    assert nodes_at_work(told) == [NodeAtWork("10.0.0.1", 1, 50.0, 0.5)]
 
 
 def test_time_left_is_unknown_before_anything_was_measured() -> None:

@@ -1,9 +1,5 @@
-"""A process of its own that drives the study in a folder; it logs each fold before it runs it.
+"""What a process of its own does: drive the study in a folder, logging each fold before it runs."""
 
-`python driver.py FOLDER LOG TRIALS SECONDS_A_FOLD [alone] [together] [URL]`
-"""
-
-import sys
 import time
 from pathlib import Path
 
@@ -16,8 +12,9 @@ def suggest(trial: optuna.Trial) -> float:
     return trial.suggest_float("rho", 0.0, 1.0)
 
 
-def main(folder: Path, log: Path, trials: int, seconds: float) -> None:
-    url = next((word for word in sys.argv[5:] if "://" in word), None)
+def drive(folder: Path, log: Path, trials: int, seconds: float, words: tuple[str, ...]) -> None:
+    """Run trials of so many seconds a fold; words are alone, together or a database's URL."""
+    url = next((word for word in words if "://" in word), None)
     study = open_study(
         open_storage(url, folder),
         folder,
@@ -38,13 +35,9 @@ def main(folder: Path, log: Path, trials: int, seconds: float) -> None:
         study.finish(trial)
 
     study.heartbeat()
-    while "together" in sys.argv and len(drivers(study.study)) < 2:
+    while "together" in words and len(drivers(study.study)) < 2:
         time.sleep(0.02)
-    for orphan in study.adopt(alone="alone" in sys.argv):
+    for orphan in study.adopt(alone="alone" in words):
         run(orphan)
     while (trial := study.ask()) is not None:
         run(trial)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))

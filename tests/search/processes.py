@@ -1,21 +1,18 @@
 """Starts, watches and kills drivers in processes of their own."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial
 
-import raymed
 from raymed.search import close_storage, open_storage
+from tests.forked import exit_code, forked
+from tests.search.driver import drive
 
-SCRIPT = Path(__file__).with_name("driver.py")
-ROOT = Path(raymed.__file__).parent.parent
+PATIENCE = 120  # seconds for a driver's trials
 
 
 class Drivers:
@@ -24,11 +21,8 @@ class Drivers:
     def __init__(self, tmp_path: Path) -> None:
         self.folder, self.log = tmp_path / "study", tmp_path / "log"
 
-    def start(self, trials: int, seconds: float, *words: str) -> "subprocess.Popen[bytes]":
-        given = [str(self.folder), str(self.log), str(trials), str(seconds), *words]
-        paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        return subprocess.Popen([sys.executable, str(SCRIPT), *given], env=environment)
+    def start(self, trials: int, seconds: float, *words: str) -> ForkServerProcess:
+        return forked(drive, self.folder, self.log, trials, seconds, words)
 
     def wait_for(self, lines: int) -> None:
         for _ in range(6000):
@@ -49,6 +43,11 @@ class Drivers:
         return trials
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def ended(process: ForkServerProcess) -> int | None:
+    """Wait for a driver to end by itself; gives its exit code."""
+    return exit_code(process, PATIENCE)
+
+
+def kill(process: ForkServerProcess) -> None:
+    process.kill()
+    process.join()

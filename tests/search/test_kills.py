@@ -5,7 +5,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from tests.search.processes import Drivers, kill
+from tests.search.processes import Drivers, ended, kill
 
 
 def test_a_killed_drivers_trial_goes_on_with_its_number_and_runs_no_fold_twice(
@@ -17,7 +17,7 @@ def test_a_killed_drivers_trial_goes_on_with_its_number_and_runs_no_fold_twice(
     kill(first)
     (orphan,) = [trial for trial in drivers.trials() if trial.state == TrialState.RUNNING]
 
-    assert drivers.start(4, 0.0, "alone").wait() == 0
+    assert ended(drivers.start(4, 0.0, "alone")) == 0
 
     trials = drivers.trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4
@@ -35,7 +35,7 @@ def test_the_second_kill_marks_the_trial_as_failed_and_the_study_ends(tmp_path: 
         drivers.wait_for(lines)
         kill(killed)
 
-    assert drivers.start(2, 0.0, "alone").wait() == 0
+    assert ended(drivers.start(2, 0.0, "alone")) == 0
 
     first, second = drivers.trials()
     assert first.state == TrialState.FAIL
@@ -47,7 +47,7 @@ def test_two_drivers_share_a_journal_and_never_a_trial(tmp_path: Path) -> None:
     drivers = Drivers(tmp_path)
     both = [drivers.start(20, 0.01, "together") for _ in range(2)]
 
-    assert [process.wait() for process in both] == [0, 0]
+    assert [ended(process) for process in both] == [0, 0]
 
     trials = drivers.trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 20

@@ -21,7 +21,7 @@ from raymed.errors import InputError
 from raymed.search import SharedStudy, close_storage, open_storage
 from raymed.search.locks import study_lock
 from tests.search.conftest import Clock, run_folds
-from tests.search.processes import Drivers, kill
+from tests.search.processes import Drivers, ended, kill
 
 pytestmark = pytest.mark.slow
 
@@ -101,9 +101,9 @@ def test_two_drivers_share_a_database_and_one_is_killed(url: str, tmp_path: Path
     both = [drivers.start(12, 0.1, url), drivers.start(12, 0.1, url)]
     drivers.wait_for(6)
     kill(both[0])
-    assert both[1].wait() == 0
+    assert ended(both[1]) == 0
 
-    assert drivers.start(12, 0.0, "alone", url).wait() == 0
+    assert ended(drivers.start(12, 0.0, "alone", url)) == 0
 
     trials = drivers.trials(url)
     assert [trial.number for trial in trials] == list(range(12))

@@ -1,8 +1,6 @@
 """Two processes that share every batch train as one does, within rounding."""
 
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from torch import distributed
 
 from raymed.data.predictions import logits_of
 from raymed.training import FoldContext, Ranks, train_fold
+from tests.forked import exit_code, forked
 
 Make = Callable[..., Any]
 
@@ -54,11 +53,9 @@ def test_two_processes_give_the_predictions_of_one(
     )
     (tmp_path / "attempt").mkdir()
     (tmp_path / "plan").write_bytes(pickle.dumps((plan, toy.samples, toy.images)))
-    ranks = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)]) for rank in (0, 1)
-    ]
+    ranks = [forked(one_rank, rank, tmp_path) for rank in (0, 1)]
 
-    assert [process.wait(180) for process in ranks] == [0, 0]
+    assert [exit_code(process, 180) for process in ranks] == [0, 0]
     alone = run(plan)
     shared = logits_of(pq.read_table(tmp_path / "attempt" / "predictions.parquet"))
     expected = logits_of(alone.predictions)
@@ -76,7 +73,3 @@ def test_two_processes_give_the_predictions_of_one(
 def test_what_cannot_be_shared_is_refused(recipe: Make, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         recipe(**change)
-
-
-if __name__ == "__main__":
-    one_rank(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,10 +1,11 @@
 """The verbs that hand work to a cluster, and look after it there."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from raymed.cli.verbs.application import Config, Overrides, app, experiment_of, loading
+from raymed.cli.verbs.application import Config, Overrides, RunOption, app, experiment_of, loading
 
 Address = Annotated[
     str | None,
@@ -85,3 +86,28 @@ def stop(job: JobId, address: Address = None) -> None:
     from raymed.cli.submitting import open_jobs, show_stop
 
     show_stop(open_jobs(address), job)
+
+
+@app.command(rich_help_panel="Cluster")
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(help="a YAML configuration", show_default=False)
+    ] = None,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="auto or HOST:PORT of a Ray that this machine belongs to, http://.. of a head's "
+            "Jobs API; default: cluster.address, else this machine alone",
+            show_default=False,
+        ),
+    ] = None,
+    run: RunOption = None,
+    python: Annotated[str, typer.Option(help="as in raymed submit, with http://..")] = "python",
+    as_json: Annotated[bool, typer.Option("--json", help="the same facts for a program")] = False,
+) -> None:
+    """Look at all that a build rests on, on every node. Exit code 2: something would stop it."""
+    experiment = None if config is None else experiment_of(config, overrides)
+    with loading():
+        from raymed.cli.examining import show_visit, visit_of
+    show_visit(visit_of(experiment, address, run), python, as_json=as_json)

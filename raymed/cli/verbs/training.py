@@ -1,6 +1,5 @@
 """The verbs that train members."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ def build(
             from raymed.pipeline.tune import with_trials
             from raymed.runs import RunFolder
 
-            folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+            folder = RunFolder.of(experiment, run)
             experiment = with_trials(experiment, folder, from_study)
     show_build(experiment, run)
 

@@ -54,7 +54,7 @@ def compare_events(
     experiment: Experiment, run: Path | str | None = None, *, sharpness: bool = True
 ) -> Generator[Event, None, Compared]:
     """Compare, telling what happens; the generator returns `Compared`."""
-    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.of(experiment, run)
     return (yield from held(folder, _stages(experiment, folder, sharpness)))
 
 

@@ -29,10 +29,16 @@ def searched(
     try:
         with placement.session(run) as scratch:
             refuse_for_nodes(storage, count_nodes())
-            by_epoch = study.halving is not None
-            for said in sweep(
-                deciding, placement.workers, share, processes, scratch, by_epoch=by_epoch
-            ):
+            trials = sweep(
+                deciding,
+                placement.workers,
+                share,
+                processes,
+                scratch,
+                by_epoch=study.halving is not None,
+                kind=placement.gpu_kind,
+            )
+            for said in trials:
                 yield from told(deciding)
                 if isinstance(said, Reported) and _is_planned(deciding, said.unit.member):
                     yield Training(said.unit.member, said.unit.part, said.progress)

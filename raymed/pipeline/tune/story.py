@@ -76,7 +76,7 @@ def tune_events(
     warm_start: Path | str | None = None,
 ) -> Generator[Event, None, Tuned]:
     """Search, telling what happens; the generator returns `Tuned`."""
-    folder = RunFolder.at(run if run is not None else Path("runs") / experiment.name)
+    folder = RunFolder.of(experiment, run)
     stages = _stages(experiment, folder, warm_start)
     return (yield from held(folder, recorded(stages, folder, experiment.name)))
 

@@ -1,7 +1,7 @@
 """A manifest of images of every kind, and processes that decode it slowly."""
 
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +11,15 @@ from raymed.data import Manifest, image_file, read_manifest
 from raymed.data.holding import let_go
 from tests.data.decoded.decoder import decode
 from tests.data.pixels.scans import write_dicom, write_nifti
+from tests.forked import forked
 
 
 class Decoder:
     """A process that decodes a manifest's images at 6 px, once it is told to."""
 
     def __init__(self, manifest: Path, target: Path, hang: int, processes: int) -> None:
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["tests.data.decoded.decoder"])
-        self.end, far = context.Pipe()
-        arguments = (manifest, target, hang, processes, far)
-        self.process = context.Process(target=decode, args=arguments)
-        self.process.start()
+        self.end, far = Pipe()
+        self.process = forked(decode, manifest, target, hang, processes, far)
         far.close()
 
     def go(self) -> None:

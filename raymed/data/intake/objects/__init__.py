@@ -1,5 +1,5 @@
 """Data sets in an object store: fetched once into the cache, and local from there on."""
 
-from raymed.data.intake.objects.fetching import local_data
+from raymed.data.intake.objects.fetching import fetched_objects, local_data
 
-__all__ = ["local_data"]
+__all__ = ["fetched_objects", "local_data"]

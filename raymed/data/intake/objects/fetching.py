@@ -17,7 +17,7 @@ from raymed.data.intake.objects.location import Location, is_unreachable
 from raymed.data.intake.steps import Remark, Step, Steps
 from raymed.data.pixels import split_reference
 from raymed.errors import DiskFullError, InputError
-from raymed.files import lacks_space, read_json, take_lock, whole_file, write_json
+from raymed.files import digest, lacks_space, read_json, take_lock, whole_file, write_json
 
 SOURCES = "sources"
 """The folder of the cache that fetched data sets lie in."""
@@ -46,6 +46,14 @@ def local_data(data: DataConfig, cache: Path) -> Steps[DataConfig]:
     finally:
         lock.close()
     return data.model_copy(update={"source": source})
+
+
+def fetched_objects(data: DataConfig, cache: Path) -> str | None:
+    """Name what was fetched of a URL by a hash of its objects; None for a local source."""
+    if not is_url(data.source):
+        return None
+    record = read_json(_Place(cache / SOURCES / Location.of(data.source).name).record)
+    return digest(record["objects"])
 
 
 def is_as_fetched(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from raymed.data.intake.sources.shards import is_pattern
 from raymed.errors import InputError
 from raymed.files import digest
 
@@ -49,19 +50,37 @@ class Location:
         last = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.path.split("/")[-1])
         return f"{last.strip('.')[:40]}-{digest([self.scheme, self.path, endpoint])[:16]}"
 
+    def __str__(self) -> str:
+        """Give the URL."""
+        return self.url
+
+    @property
+    def plain_path(self) -> str:
+        """The path, where it is a pattern so far as it names no other places."""
+        parts = self.path.split("/")
+        first = next((n for n, part in enumerate(parts) if is_pattern(part)), len(parts))
+        return "/".join(parts[:first])
+
+    @property
+    def uri(self) -> str | None:
+        """What `pyarrow.fs` connects by on any machine; None for anonymous readers."""
+        options = dict(self.options)
+        if self.scheme == "s3" and _is_true(options.pop("anonymous", "")):
+            return None
+        if self.scheme == "gs":
+            options.setdefault("retry_limit_seconds", str(_PATIENCE))
+        query = f"?{urlencode(options)}" if options else ""
+        return f"{self.scheme}://{self.user}{self.path.split('/')[0]}{query}"
+
     def connect(self) -> Any:
         """Give pyarrow's file system, with keys, region and endpoint of the environment."""
         from pyarrow import fs
 
-        options = dict(self.options)
-        bucket = self.path.split("/")[0]
         try:
-            if self.scheme == "s3" and _is_true(options.pop("anonymous", "")):
-                return _anonymous(bucket, options)
-            if self.scheme == "gs":
-                options.setdefault("retry_limit_seconds", str(_PATIENCE))
-            query = f"?{urlencode(options)}" if options else ""
-            return fs.FileSystem.from_uri(f"{self.scheme}://{self.user}{bucket}{query}")[0]
+            if self.uri is None:
+                options = {name: value for name, value in self.options if name != "anonymous"}
+                return _anonymous(self.path.split("/")[0], options)
+            return fs.FileSystem.from_uri(self.uri)[0]
         except (OSError, ValueError, TypeError) as error:  # ArrowInvalid is a ValueError
             raise self.refusal(error) from None
 
