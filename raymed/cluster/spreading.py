@@ -9,7 +9,7 @@ from raymed.errors import EngineError, InputError, some
 
 _KIND = "accelerator_type:"
 _LOOK_SECONDS = 5.0
-_PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 120.0
 """How long a lost node may take to come back, or an autoscaler to bring another."""
 _BUSY_SECONDS = 1800.0
 """How long others may keep all nodes busy before the first unit begins."""
@@ -95,9 +95,12 @@ def cards_here() -> list[str]:
 class Patience:
     """Ends the wait for room in the running Ray, once it has lasted too long."""
 
-    def __init__(self, gpus: float, kind: str | None = None) -> None:
-        """Take the GPUs that each process needs beside one core, and their kind."""
+    def __init__(
+        self, gpus: float, kind: str | None = None, seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Take the GPUs that each process needs beside one core, their kind, the time to wait."""
         self._gpus, self._kind, self._begun = gpus, kind, False
+        self._seconds = seconds
         self._since = self._looked = self._enough = time.monotonic()
 
     def begun(self) -> None:
@@ -107,7 +110,7 @@ class Patience:
     def now_and_then(self, processes: Iterable[int]) -> None:
         """Look at the nodes every few seconds; `processes` are the sizes of the units that wait.
 
-        Raises `EngineError` where the nodes have been too few for the largest one for two minutes,
+        Raises `EngineError` where the nodes have been too few for the largest one for so long,
         or all of them so busy for half an hour that none has begun.
         """
         now = time.monotonic()
@@ -116,8 +119,8 @@ class Patience:
         self._looked, needed, nodes = now, max(processes, default=0), nodes_here(self._kind)
         if sum(node.holds(self._gpus) for node in nodes) >= needed:
             self._enough = now
-        if now - self._enough > _PATIENCE_SECONDS:
-            raise self._error(needed, nodes, _PATIENCE_SECONDS, "bring nodes back")
+        if now - self._enough > self._seconds:
+            raise self._error(needed, nodes, self._seconds, "bring nodes back")
         if needed and not self._begun and now - self._since > _BUSY_SECONDS:
             raise self._error(needed, nodes, _BUSY_SECONDS, "others use them: wait for those")
 

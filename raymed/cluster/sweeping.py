@@ -15,7 +15,7 @@ from raymed.cluster.groups import Freeing, free_groups
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
 from raymed.cluster.session import environment
-from raymed.cluster.spreading import Patience, process_resources
+from raymed.cluster.spreading import PATIENCE_SECONDS, Patience, process_resources
 from raymed.cluster.sweep_sides import Asking, Deciding, Stopped
 from raymed.cluster.sweep_trials import Trials
 from raymed.cluster.sweep_worker import Work, work_on
@@ -45,6 +45,7 @@ def sweep(
     *,
     by_epoch: bool = False,
     kind: str | None = None,
+    patience: float = PATIENCE_SECONDS,
 ) -> Iterator[Said[AnyUnit] | None]:
     """Run trials in the running Ray until none is left; what their units say, as it comes.
 
@@ -56,7 +57,7 @@ def sweep(
     is running ends. What the decider raises is raised here.
     """
     assert processes == 1 or not by_epoch
-    run = _Run(decider, gpus, processes, scratch, by_epoch, kind)
+    run = _Run(decider, gpus, processes, scratch, by_epoch, kind, patience)
     thread = threading.Thread(target=run.fit, args=(max(1, workers // processes),), daemon=True)
     thread.start()
     try:
@@ -81,6 +82,7 @@ class _Run(Generic[AnyUnit]):
         scratch: Scratch,
         by_epoch: bool,
         kind: str | None,
+        patience: float,
     ) -> None:
         self.trials = Trials(decider)
         self._gpus, self._processes, self._scratch = gpus, processes, scratch
@@ -89,7 +91,7 @@ class _Run(Generic[AnyUnit]):
             Work, gpus=gpus, scratch=self._scratch, by_epoch=by_epoch, kind=kind
         )
         self._mailbox, self._groups = Mailbox(), Freeing()
-        self._patience = Patience(gpus, kind)
+        self._patience = Patience(gpus, kind, patience)
 
     def listen(self) -> Iterator[Said[AnyUnit] | None]:
         """Give what units said, reports before ends; waits a moment at most."""

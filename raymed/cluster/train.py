@@ -16,7 +16,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
-from raymed.cluster.spreading import Patience, process_resources
+from raymed.cluster.spreading import PATIENCE_SECONDS, Patience, process_resources
 from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.errors import RaymedError
@@ -131,12 +131,17 @@ class TrainRuns(Generic[AnyUnit]):
     """Runs of Ray Train side by side."""
 
     def __init__(
-        self, count: int, scratch: Scratch, gpus: float = 0, kind: str | None = None
+        self,
+        count: int,
+        scratch: Scratch,
+        gpus: float = 0,
+        kind: str | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         """Allow `count` processes at once; Ray keeps its own files of them in `scratch`."""
         self._count, self._scratch, self._gpus, self._kind = count, scratch, gpus, kind
         self._mailbox, self._groups = Mailbox(), Freeing()
-        self._patience = Patience(gpus, kind)
+        self._patience = Patience(gpus, kind, patience)
         # a unit whose node died goes on elsewhere, under its name, from its last checkpoint
         of_kind = {} if kind is None else {"accelerator_type": kind}
         self._fit = ray.remote(fit).options(

@@ -8,7 +8,7 @@ from typing import Any, Generic
 import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
-from raymed.cluster.spreading import Patience
+from raymed.cluster.spreading import PATIENCE_SECONDS, Patience
 from raymed.cluster.telling import Telling
 from raymed.cluster.units import AnyUnit, Failed, Fault, Reported, Returned, Said, Unit, ended
 from raymed.stories import Story
@@ -70,9 +70,15 @@ class Workers(Generic[AnyUnit]):
     died or others took it, holds no unit up.
     """
 
-    def __init__(self, count: int, gpus: float = 0, kind: str | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        gpus: float = 0,
+        kind: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         """Start `count` workers with a core and `gpus`, of a kind, each, spread over the nodes."""
-        self._gpus, self._patience = gpus, Patience(gpus, kind)
+        self._gpus, self._patience = gpus, Patience(gpus, kind, patience)
         spread = {"num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
         spread |= {} if kind is None else {"accelerator_type": kind}
         self._create = ray.remote(_Worker).options(**spread).remote

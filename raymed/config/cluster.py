@@ -44,6 +44,13 @@ class Cluster(Strict):
         description="units take GPUs of this kind alone, as Ray names it: H100, A100-80G, T4; "
         "default: whatever kind",
     )
+    wait_minutes: float = Field(
+        0,
+        ge=0,
+        le=24 * 60,
+        description="on a Ray that scales, how long nodes may take to come; name workers too, as "
+        "many as shall work at once. 0: what has no room now is refused",
+    )
     engine: Literal["auto", "workers", "train"] = Field(
         "auto",
         description="workers: reused processes; train: a Ray Train run a unit; "
@@ -65,6 +72,12 @@ class Cluster(Strict):
     def _a_kind_of_gpu_wants_gpus(self) -> Self:
         if self.gpu_kind is not None and self.device == "cpu":
             raise ValueError("gpu_kind: names a GPU, but device is cpu; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _how_many_are_to_come_is_said(self) -> Self:
+        if self.wait_minutes and self.workers is None:
+            raise ValueError("wait_minutes: nodes are to come; say in workers for how many at once")
         return self
 
     @property

@@ -93,7 +93,7 @@ def measured_together(
     if asked:
         yield Stage("measuring the memory that models take of a card", 0, len(asked))
         count = min(len(asked), int(placement.gpus))
-        engine = start_engine("workers", count, 1, scratch, placement.gpu_kind)
+        engine = start_engine("workers", count, 1, scratch, placement.gpu_kind, placement.patience)
         for done, said in enumerate(
             said for said in run_units(asked, engine) if not isinstance(said, Reported)
         ):

@@ -1,17 +1,20 @@
 """Where a build's units run: which Ray, device, engine, how many processes at once."""
 
 import os
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from raymed.cluster.attached import LOGS, attached_ray
 from raymed.cluster.embedded import embedded_ray
 from raymed.cluster.preflight import check_nodes
+from raymed.cluster.scaling import nodes_asked_for
 from raymed.cluster.scratch import Scratch
-from raymed.cluster.spreading import Node, gpu_kind_here, of_kind, told_nodes
+from raymed.cluster.spreading import PATIENCE_SECONDS, Node, gpu_kind_here, of_kind, told_nodes
 from raymed.config import Cluster, Experiment, Search, is_url
 from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
@@ -21,6 +24,7 @@ from raymed.pipeline.libraries import library_versions
 from raymed.runs import RunFolder
 
 Device = Literal["cpu", "cuda"]
+_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Placement:
     `gpus` is what all processes share, each of `gpu_kind` where that is not None; `address` that of
     a running Ray, None for an embedded one. `cards` are the nodes with their GPUs where nobody said
     how many processes share them; then `workers` is one a GPU, and small models may be packed.
+    Nodes that lack may take `patience` seconds to come.
     """
 
     device: Device
@@ -39,6 +44,7 @@ class Placement:
     own_device: Device
     address: str | None = None
     gpu_kind: str | None = None
+    patience: float = PATIENCE_SECONDS
     cards: tuple[Node, ...] = ()
 
     @property
@@ -64,13 +70,45 @@ def placed(experiment: Experiment, run: RunFolder) -> Generator[Event, None, Pla
         return place(experiment)
     yield Stage(f"checking the nodes of the Ray at {address}")
     needed, versions = needed_places(experiment), library_versions()
-    nodes = check_nodes(address, run.scratch, run.log_folder, needed, versions)
+    check = partial(check_nodes, address, run.scratch, run.log_folder, needed, versions)
+    nodes = yield from _with_room(experiment, check, check())
     placement = replace(place_on(experiment, nodes), address=address)
     yield Note(f"nodes of the Ray at {address}: {told_nodes(nodes)}")
     dashboard = read_json(run.log_folder / LOGS)["dashboard"]
     if dashboard is not None:
         yield Note(f"Ray's dashboard: http://{dashboard}")
     return placement
+
+
+def _with_room(
+    experiment: Experiment, check: Callable[[], list[Node]], nodes: list[Node]
+) -> Generator[Event, None, list[Node]]:
+    """Wait, on a Ray that scales, until nodes have room for the largest unit; gives the nodes."""
+    wish, began = experiment.cluster, time.monotonic()
+    refusal = _lack_of_room(experiment, nodes)
+    if not wish.wait_minutes or wish.address is None or refusal is None:
+        return nodes
+    processes = max(recipe.workers for recipe in experiment.recipes.values())
+    gpus = float(wish.device == "cuda" or wish.gpu_kind is not None)
+    with nodes_asked_for(wish.address, processes, gpus, wish.gpu_kind):
+        while refusal is not None:
+            waited, allowed = time.monotonic() - began, 60 * wish.wait_minutes
+            if waited > allowed:
+                fault = f"{refusal.fault}; waited {wish.wait_minutes:g} min for nodes to come"
+                raise InputError(refusal.place, fault, refusal.remedy)
+            yield Stage("waiting for nodes to come", round(waited), round(allowed))
+            time.sleep(_LOOK_SECONDS)
+            nodes = check()
+            refusal = _lack_of_room(experiment, nodes)
+    return nodes
+
+
+def _lack_of_room(experiment: Experiment, nodes: Sequence[Node]) -> InputError | None:
+    try:
+        room_on(experiment, nodes)
+    except InputError as error:
+        return error
+    return None
 
 
 def place(experiment: Experiment) -> Placement:
@@ -115,7 +153,16 @@ def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
     engine = _engine(experiment, int(room.share > 0))
     gpus = room.share * room.workers
     cards = tuple(of_kind(wish.gpu_kind, nodes)) if room.share and wish.workers is None else ()
-    return Placement(device, engine, room.workers, gpus, own, gpu_kind=wish.gpu_kind, cards=cards)
+    return Placement(
+        device,
+        engine,
+        room.workers,
+        gpus,
+        own,
+        gpu_kind=wish.gpu_kind,
+        patience=max(PATIENCE_SECONDS, 60 * wish.wait_minutes),
+        cards=cards,
+    )
 
 
 @dataclass(frozen=True)
@@ -134,12 +181,13 @@ def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
     gpus = 0 if wish.device == "cpu" else sum(int(node.gpus) for node in nodes)
     if wish.device == "cuda" and not gpus:
         raise InputError("cluster.device", f"cuda is not available on {told}", "set it to auto")
-    share = gpus / max(gpus, wish.workers or 0) if gpus else 0.0
+    scales = wish.wait_minutes > 0  # more of such nodes are to come
+    share = gpus / max(gpus, 0 if scales else wish.workers or 0) if gpus else 0.0
     room = [node.holds(share) for node in nodes]
     if not sum(room):
         fault = f"no node has room for a process of one core{' and a GPU' * bool(gpus)}: {told}"
         raise InputError("cluster.address", fault, "add nodes")
-    workers = min(wish.workers or sum(room), sum(room))
+    workers = wish.workers if scales and wish.workers else min(wish.workers or sum(room), sum(room))
     for name, recipe in experiment.recipes.items():
         place = f"recipes.{name}.workers"
         if recipe.workers > max(room):

@@ -42,7 +42,9 @@ def train_members(
             members = "" if len(made) == 1 else f" for {_named(pack.units)}"
             yield Note(f"starting {count} {what} on {placement.told}{members}")
             kind = placement.gpu_kind
-            engine = start_engine(placement.engine, count, pack.share, scratch, kind)
+            engine = start_engine(
+                placement.engine, count, pack.share, scratch, kind, placement.patience
+            )
             yield from _work(folders, pack.units, engine, failed)
             del engine  # its processes go with it
     return failed

@@ -125,7 +125,14 @@ def test_a_job_that_is_not_there_is_not_followed() -> None:
 
 def follow(head: Server) -> "subprocess.Popen[str]":
     words = ["-u", "-m", "raymed.cli", "logs", "a", "--follow", "--address", head.address]
-    return subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, *words], stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c
+    )
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what programs in the background inherit of a shell: to ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_the_jobs_exit_code_is_ours() -> None:

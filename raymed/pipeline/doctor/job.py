@@ -32,7 +32,8 @@ def refuse_unmet(verb: str, experiment: Experiment, jobs: "Jobs") -> None:
     for finding in judge_ray_version(jobs.address, jobs.ray_version()):
         if finding.severity == "error":
             raise finding.error
-    room_on(_worked_on(verb, experiment), jobs.nodes())
+    if not experiment.cluster.wait_minutes:  # else the job waits for nodes that are to come
+        room_on(_worked_on(verb, experiment), jobs.nodes())
 
 
 def _worked_on(verb: str, experiment: Experiment) -> Experiment:

@@ -150,4 +150,6 @@ def _unmet(visit: Visit, nodes: list[NodeFacts]) -> Iterator[Finding]:
         else:
             room_on(visit.experiment, [each.node for each in nodes])
     except InputError as error:
-        yield Finding.of(error)
+        lack = Finding.of(error)
+        comes = visit.address is not None and visit.experiment.cluster.wait_minutes > 0
+        yield replace(lack, severity="warning") if comes else lack

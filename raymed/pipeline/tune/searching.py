@@ -37,6 +37,7 @@ def searched(
                 scratch,
                 by_epoch=study.halving is not None,
                 kind=placement.gpu_kind,
+                patience=placement.patience,
             )
             for said in trials:
                 yield from told(deciding)
