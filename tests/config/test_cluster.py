@@ -24,3 +24,9 @@ def test_addresses_of_a_running_ray_are_taken(address: str | None) -> None:
 def test_other_addresses_are_refused_with_a_remedy(address: str, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Cluster(address=address)
+
+
+def test_a_wait_for_nodes_says_for_how_many_processes() -> None:
+    assert Cluster(wait_minutes=5, workers=8).workers == 8
+    with pytest.raises(ValidationError, match="say in workers for how many at once"):
+        Cluster(wait_minutes=5)

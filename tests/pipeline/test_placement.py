@@ -134,3 +134,15 @@ def test_a_kind_of_gpu_that_this_machine_has_not_is_refused(make: Any, monkeypat
         place(wish)
     with pytest.raises(InputError, match="gpu_kind: names a GPU, but device is cpu"):
         make("cluster.device=cpu", "cluster.gpu_kind=H100")
+
+
+def test_on_a_ray_that_scales_as_many_work_as_are_asked_for_each_with_a_gpu(make: Any) -> None:
+    first = [Node("10.0.0.1", 4, 1)]
+
+    fixed = place_on(make("cluster.workers=8"), first)
+    scaling = place_on(make("cluster.workers=8", "cluster.wait_minutes=5"), first)
+
+    assert (fixed.workers, fixed.gpus) == (4, 0.5)
+    assert (scaling.workers, scaling.gpus) == (8, 8.0)
+    assert scaling.patience == 300
+    assert fixed.patience == 120
