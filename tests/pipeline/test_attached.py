@@ -166,14 +166,15 @@ def test_three_nodes_write_into_an_object_store_and_give_the_same_bits(
 def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_trained_again(
     make: Callable[..., Experiment], config_file: Path, tmp_path: Path
 ) -> None:
-    alone = build(make("data.folds=4"), tmp_path / "alone")
+    longer = ["data.folds=4", "recipes.cnn.phases=[{epochs: 30, lr: 2e-3}]"]  # than a worker starts
+    alone = build(make(*longer), tmp_path / "alone")
     run, seen = tmp_path / "run", tmp_path / "seen"
     seen.mkdir()
     (seen / "kill").touch()
     with three_nodes(seen) as nodes:
         there = [f"cluster.address={nodes.address}", "cluster.workers=auto"]
 
-        said = raymed("build", config_file, *there, "data.folds=4", "--run", run)
+        said = raymed("build", config_file, *there, *longer, "--run", run)
 
         assert said.returncode == 0, said.stderr
         assert nodes.state().startswith("2 ")

@@ -3,6 +3,7 @@
 The hosts are network namespaces of this machine, with a token between them; needs root.
 """
 
+import os
 import random
 import subprocess
 import sys
@@ -37,6 +38,8 @@ HEALTH = {  # Ray gives up a silent host after some 15 s, else after a minute
 @pytest.fixture(scope="module")
 def three_hosts() -> Iterator[RayHosts]:
     """A head that only drives, and two workers of one core."""
+    if not os.environ.get("RAYMED_TEST_FAULTS"):
+        pytest.skip("takes ten minutes; set RAYMED_TEST_FAULTS=1")
     if not can_make_hosts():
         pytest.skip("network namespaces need root and iproute2")
     with ray_hosts(3, dashboard=True, **HEALTH) as together:
