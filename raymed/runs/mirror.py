@@ -6,6 +6,7 @@ attempts are put there by the units that write them.
 
 import re
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -50,7 +51,7 @@ class Mirror:
         the marker of their fold names them.
         """
         listed = {name: each for name, each in self.store.list().items() if _is_ours(name)}
-        newer_here = attempt is not None and attempt == self.token
+        newer_here = self._is_newer_than(attempt)
         if not newer_here:
             (self.path / _TOKEN).unlink(missing_ok=True)
             self._remove_all_but(listed)
@@ -60,12 +61,16 @@ class Mirror:
         yield from self._fetch(named, newer_here)
         self._known = listed
 
-    def bring_some(self, suffixes: tuple[str, ...]) -> None:
-        """Bring only the files that end so, attempts left out."""
+    def bring_some(self, suffixes: tuple[str, ...], attempt: str | None) -> None:
+        """Bring only the files that end so, attempts left out; what is newer here stays."""
         listed = self.store.list().values()
         wanted = [each for each in listed if each.name.endswith(suffixes) and _is_ours(each.name)]
-        for _ in self._fetch([e for e in wanted if not _OF_ATTEMPT.search(e.name)], False):
-            pass
+        plain = [each for each in wanted if not _OF_ATTEMPT.search(each.name)]
+        deque(self._fetch(plain, self._is_newer_than(attempt)), maxlen=0)
+
+    def _is_newer_than(self, attempt: str | None) -> bool:
+        """Tell whether the last driver that the store knows of worked in this copy."""
+        return attempt is not None and attempt == self.token
 
     def belongs_to(self, attempt: str) -> None:
         """Write down whose work the copy holds from now on."""
@@ -115,8 +120,7 @@ class Mirror:
     def _adopt(self, name: str, attempt: str) -> None:
         prefix = f"{name.removesuffix('DONE.json')}{attempt}/"
         files = [each for each in self.store.list().values() if each.name.startswith(prefix)]
-        for _ in self._fetch(files, False):
-            pass
+        deque(self._fetch(files, False), maxlen=0)
         marker = self.store.find(name)
         if marker is not None:
             self.store.fetch(marker, self.path / name)

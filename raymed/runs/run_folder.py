@@ -94,11 +94,11 @@ class RunFolder(Artifacts):
         if lock is None:  # whoever works here has it up to date
             return
         with lock:
-            mirror = Mirror(self.path, self.store)
+            mirror, attempt = Mirror(self.path, self.store), lease_of(self.store).get("attempt")
             if suffixes:
-                mirror.bring_some(suffixes)
+                mirror.bring_some(suffixes, attempt)
             else:
-                deque(mirror.bring(lease_of(self.store).get("attempt")), maxlen=0)
+                deque(mirror.bring(attempt), maxlen=0)
 
     def bring_inputs(self) -> None:
         """Have what units read of it on this node: manifest and folds, as the driver stored them.

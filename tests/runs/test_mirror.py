@@ -116,6 +116,7 @@ def test_the_last_driver_finds_its_own_newer_files_and_others_find_the_stores(
         write_json(mirror.path / "metrics.json", {"is": "newer here"})
         write_json(mirror.path / "left.json", {})
 
+    mine.bring_some((".json",), "last")
     for mirror in (mine, old):
         bring(mirror, "last")
 
