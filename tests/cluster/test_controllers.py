@@ -1,11 +1,10 @@
 """Where Ray Train's controllers run: on the nodes that work, never on a head that only drives."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.own_ray import run_script
 
 SCRIPT = '''
 """Fifty units on the engine `train`: two are runs of Ray Train, the others say where theirs began.
@@ -64,14 +63,6 @@ cluster.shutdown()
 
 @pytest.mark.slow
 def test_fifty_units_leave_no_train_controller_on_the_head(tmp_path: Path) -> None:
-    without_token = {**os.environ, "RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode
-    ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
-        env=without_token,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    ended = run_script(SCRIPT, tmp_path, timeout=600)
 
     assert "called 50 False True\ncontrollers 2 False True\n" in ended.stdout, ended

@@ -1,10 +1,10 @@
 """Units that want a kind of GPU, on two nodes of which one has it: by word, no card is used."""
 
-import os
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+
+from tests.own_ray import run_script
 
 _TWO_NODES = """
 import sys
@@ -45,17 +45,8 @@ cluster.shutdown()
 
 
 @pytest.mark.slow
-def test_units_that_want_a_kind_of_gpu_run_where_it_is(tmp_path: object) -> None:
-    without_token = {**os.environ, "RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode
-
-    ended = subprocess.run(
-        [sys.executable, "-c", _TWO_NODES, str(tmp_path)],
-        env=without_token,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def test_units_that_want_a_kind_of_gpu_run_where_it_is(tmp_path: Path) -> None:
+    ended = run_script(_TWO_NODES, tmp_path, timeout=300)
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-2:] == ["workers 4", "train 1"]

@@ -1,12 +1,11 @@
 """What processes on a joined Ray set for Prometheus comes out of Ray's own exporter."""
 
-import os
 import socket
-import subprocess
-import sys
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from tests.own_ray import run_script
 
 _ONE_NODE = '''
 """Start a Ray with its dashboard, report in one of its processes, and print what is exported."""
@@ -46,12 +45,8 @@ def test_images_a_second_and_units_come_out_of_the_exporter() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = str(bound.getsockname()[1])
-    without_token = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     with TemporaryDirectory(prefix="m-") as short:  # Ray's sockets lie in it
-        script = [sys.executable, "-c", _ONE_NODE, port, short]
-        ended = subprocess.run(
-            script, env=without_token, capture_output=True, text=True, timeout=420, check=False
-        )
+        ended = run_script(_ONE_NODE, port, short, timeout=420)
 
     assert ended.stdout.splitlines() == [
         "ray_raymed_images_per_second 123.0",

@@ -1,12 +1,9 @@
 """Several machines: a session counts them, and SQLite is refused there."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from raymed.search import refuse_for_nodes
+from tests.own_ray import run_script
 
 _TWO_NODES = """
 import ray
@@ -23,11 +20,7 @@ refuse_for_nodes("sqlite:///study.db", count_nodes())
 
 @pytest.mark.slow
 def test_the_nodes_of_the_running_ray_are_counted_and_sqlite_is_refused_on_two() -> None:
-    without_token = {**os.environ, "RAY_AUTH_MODE": "disabled"}  # a process keeps its first mode
-    script = [sys.executable, "-c", _TWO_NODES]
-    ended = subprocess.run(
-        script, env=without_token, capture_output=True, text=True, timeout=300, check=False
-    )
+    ended = run_script(_TWO_NODES, timeout=300)
     assert "InputError: search.storage: SQLite" in ended.stderr
     assert "this search runs on 2" in ended.stderr
 
