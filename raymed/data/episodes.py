@@ -1,11 +1,13 @@
 """Class-balanced episodes: batches with as many images of every class (Snell et al. 2017)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from raymed.data.batches import Indices
+from raymed.data.samples import SampleColumns
+from raymed.errors import InputError
 
 
 def episodes(
@@ -31,9 +33,32 @@ def episodes(
     ]
 
 
-def images_each(size: int, classes: int) -> int:
-    """Tell how many images of each class an episode of `size` has."""
-    return size // classes
+def refuse_short_episodes(
+    samples: SampleColumns, class_names: Sequence[str], size: int, shots: int
+) -> None:
+    """Refuse episodes of `size` that cannot hold `shots` images of each class and a query.
+
+    Raises `InputError` for too small a batch, and for a class with too few images to learn from in
+    some fold.
+    """
+    least = size // samples.classes
+    if least <= shots:
+        raise InputError(
+            "head.shots",
+            f"{shots} and a query are more than the {least} images of each of {samples.classes} "
+            f"classes in a batch of {size}",
+            f"lower it, or raise batch_size to {samples.classes * (shots + 1)}",
+        )
+    for fold in range(samples.folds):
+        labels = samples.labels[samples.training_rows(fold)]
+        counts = np.bincount(labels, minlength=samples.classes)
+        if counts.min() <= shots:
+            raise InputError(
+                "head.shots",
+                f"{shots} and a query are more than the {counts.min()} images of class "
+                f"{class_names[counts.argmin()]!r} that fold {fold} learns from",
+                "lower it, or choose another head",
+            )
 
 
 def _supply(
