@@ -41,14 +41,6 @@ class Head(Strict):
                     raise ValueError(f"{name} is for kind: {kind}, this is {self.kind}")
         return self
 
-    @property
-    def words(self) -> str:
-        """The kind, and what of it is not as usual, such as `cosine, scale=30`."""
-        usual = type(self).model_fields
-        own = {name: getattr(self, name) for name in _FIELDS[self.kind]}
-        changed = [f"{name}={value}" for name, value in own.items() if value != usual[name].default]
-        return ", ".join([self.kind, *changed])
-
 
 def _read_head(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value

@@ -63,7 +63,7 @@ def _label(tree: Tree) -> Scalar:
     if isinstance(tree, Augmentation):
         return preset_of(tree) or "as it is"
     if isinstance(tree, Head):
-        return tree.words
+        return tree.kind
     if isinstance(tree, tuple):
         return ", ".join(str(each) for each in tree)
     if isinstance(tree, Pretrained):

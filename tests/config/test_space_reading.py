@@ -185,14 +185,14 @@ def test_options_of_a_recipe_may_be_chosen_and_go_by_words() -> None:
         "mixup: {choices: [none, {alpha: {low: 0.1, high: 1}}]}\n"
     )
     assert [leaf.ends for leaf in space.leaves[:3]] == [
-        ("linear", "cosine", "cosine, scale=30.0"),
+        ("linear", "cosine", "kind=cosine, scale=30.0"),
         ("1, 2", "3"),
         ("none", "anneal=5"),
     ]
     chosen = recipe_at(
         space,
         {
-            "head": "cosine, scale=30.0",
+            "head": "kind=cosine, scale=30.0",
             "squeeze_excite.stages": "1, 2",
             "evidential": "none",
             "mixup": "alpha",
