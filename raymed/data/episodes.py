@@ -56,7 +56,7 @@ def refuse_short_episodes(
             raise InputError(
                 "head.shots",
                 f"{shots} and a query are more than the {counts.min()} images of class "
-                f"{class_names[counts.argmin()]!r} that fold {fold} learns from",
+                f"{class_names[int(counts.argmin())]!r} that fold {fold} learns from",
                 "lower it, or choose another head",
             )
 
