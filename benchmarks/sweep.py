@@ -162,14 +162,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, three trials")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--set", choices=SETS, action="append", help="default: both")
     parser.add_argument("--folder", type=Path, help="keep what is trained here")
     wish = parser.parse_args()
     seeds, trials = (1, 3) if wish.quick else (wish.seeds, wish.trials)
-    found: dict[str, list[Round]] = {name: [] for name in SETS}
+    found: dict[str, list[Round]] = {name: [] for name in wish.set or SETS}
     with tempfile.TemporaryDirectory() as scratch:
         folder = wish.folder or Path(scratch)
         os.environ["RAYMED_CACHE"] = str(folder.resolve() / "cache")
-        for name in SETS:
+        for name in found:
             for seed in range(seeds):
                 found[name].append(run_round(name, seed, trials, folder / f"{name}-{seed}"))
                 done = {key: rounds for key, rounds in found.items() if rounds}
