@@ -19,6 +19,14 @@ TECHNIQUES = {
     "progressive": "Schedule",
     "architecture": "Architecture",
     "ensemble": "Ensemble",
+    "evidential": "Evidential learning",
+    "prototypical": "Prototypical network",
+    "triplet": "Triplet loss",
+    "center": "Center loss",
+    "mixup": "Mixup",
+    "cosine": "Cosine classifier",
+    "squeeze_excite": "Squeeze-and-excitation",
+    "ordinal": "Order of the classes",
 }
 
 
