@@ -36,11 +36,13 @@ from raymed.config.source import is_url
 from raymed.config.squeeze_excite import SqueezeExcite
 from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
+from raymed.config.ways.uses import USES
 
 __all__ = [
     "AS_FILES_SAY",
     "HYBRID",
     "SCHEMA_VERSION",
+    "USES",
     "Augmentation",
     "Binary",
     "Center",
