@@ -2,12 +2,8 @@
 
 from raymed.predict.module import EnsembleMetaClassifier
 from raymed.predict.new_images import NewImages
-from raymed.predict.stack import (
-    StackPredictor,
-    check_output,
-    load_stack,
-    write_predictions,
-)
+from raymed.predict.stack import StackPredictor, load_stack
+from raymed.predict.table import check_output, write_predictions
 
 __all__ = [
     "EnsembleMetaClassifier",
