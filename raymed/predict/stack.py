@@ -17,6 +17,7 @@ from raymed.ensemble import Stack, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError
 from raymed.predict.decoding import decode_images, refuse_unusable
 from raymed.predict.evidence import Opinion
+from raymed.predict.few_shot import Support, predict_by_support
 from raymed.predict.member import (
     member_recipe,
     named_recipe,
@@ -25,7 +26,7 @@ from raymed.predict.member import (
 )
 from raymed.predict.new_images import NewImages, as_new_images
 from raymed.predict.predicted import Predicted
-from raymed.predict.table import class_columns
+from raymed.predict.table import class_columns, plain_table
 from raymed.predict.views import CALIBRATION, averages_views
 from raymed.runs import MemberFolder, RunFolder
 
@@ -71,6 +72,27 @@ class StackPredictor:
         names, order = new.numbered_patients()
         people = self._table("patient", found.averaged(order), ("",) * len(names), names)
         return _marked(pd.concat([rows, people], ignore_index=True), viewing)
+
+    def predict_few_shot(
+        self,
+        images: NewImages | Path | str | Sequence[Path | str],
+        support: Support | Path | str,
+        patients: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Predict images by a few others that name the classes, which training need not have seen.
+
+        `support` is a folder with a folder of images for each class. The prototypical members alone
+        are asked (`raymed.predict.few_shot`). Columns: level, image, patient where known, predicted
+        and `probability_<class>` of the support's classes; a patient's are means over his images.
+        Raises `InputError` for a stack without such a member, a support of fewer than two classes
+        and images that cannot be read.
+        """
+        slices = self.run.experiment().data.slices
+        if not isinstance(support, Support):
+            support = Support.find(Path(support), slices)
+        new = as_new_images(images, patients).frames(slices)
+        found = predict_by_support(self.run, self.stack, new.images, support, self.device)
+        return plain_table(new, support.classes, found)
 
     def _viewing(self, tta: int) -> dict[str, Any]:
         """Tell what is averaged over views, in JSON's types; nothing where none are."""

@@ -10,6 +10,7 @@ import pandas as pd
 from raymed.data.predictions import Level
 from raymed.errors import InputError
 from raymed.files import whole_file
+from raymed.predict.new_images import NewImages
 
 Array = npt.NDArray[np.float64]
 
@@ -28,6 +29,20 @@ def class_columns(
     columns["predicted"] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
     of_class = {f"probability_{name}": probabilities[:, i] for i, name in enumerate(classes)}
     return columns | of_class
+
+
+def plain_table(new: NewImages, classes: Sequence[str], probabilities: Array) -> pd.DataFrame:
+    """Make the table of these columns alone; a patient's probabilities are means over his images.
+
+    `probabilities` [images, classes] are those of the images.
+    """
+    rows = pd.DataFrame(class_columns("image", new.images, new.patients, classes, probabilities))
+    if new.patients is None:
+        return rows
+    names, order = new.numbered_patients()
+    means, nowhere = group_means(probabilities, order), [""] * len(names)
+    people = pd.DataFrame(class_columns("patient", nowhere, names, classes, means))
+    return pd.concat([rows, people], ignore_index=True)
 
 
 def group_means(values: Array, groups: npt.NDArray[np.int64]) -> Array:
