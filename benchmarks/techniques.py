@@ -134,7 +134,7 @@ def experiment_of(name: str, size: Size, folder: Path) -> Experiment:
         "recipes": {
             "plain": plain,
             "evidential": {**plain, "evidential": {"anneal": epochs}},
-            "prototypical": {**plain, "head": {"kind": "prototypical", "shots": 4}},
+            "prototypical": {**plain, "head": {"kind": "prototypical", "shots": 2}},
         },
         "ensemble": {"meta_learners": ["mean", "greedy", "logistic"]},
         "compare": {"techniques": [*USES, "ensemble"], "seeds": size.seeds},
