@@ -86,7 +86,7 @@ def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
     """
     members = []
     for name, recipe in experiment.recipes.items():
-        _check_episodes(name, recipe, prepared)
+        check_episodes(name, recipe, prepared)
         member = Member(name, recipe, run.member(member_identity(experiment, recipe, prepared)))
         members.append(member)
     twins = {member.id: member.name for member in members}
@@ -100,7 +100,8 @@ def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
     return members
 
 
-def _check_episodes(name: str, recipe: Recipe, prepared: Prepared) -> None:
+def check_episodes(name: str, recipe: Recipe, prepared: Prepared) -> None:
+    """Raise `InputError` for a prototypical head whose episodes the data cannot fill."""
     if recipe.head.kind != "prototypical":
         return
     samples = SampleColumns.of(prepared.manifest, prepared.folds)

@@ -17,21 +17,7 @@ def with_and_without_head(kind: Kind) -> Callable[[Recipe, Experiment], list[Way
         head = next((each for each in known if each.kind == kind), Head(kind=kind))
         rival = f"{plain.kind} head"
         without = changed_way(rival, f"with {rival}", base, {"head": plain})
-        reason = _too_many_classes(base, head, experiment)
-        if reason:
-            return [without, Way(f"{kind} head", "", None, rival, reason)]
         changes = {"head": head}
         return [without, changed_way(f"{kind} head", f"with {kind} head", base, changes, rival)]
 
     return ways
-
-
-def _too_many_classes(base: Recipe, head: Head, experiment: Experiment) -> str:
-    """Say so where an episode has no images left to ask about, as far as classes are declared."""
-    classes = len(experiment.data.classes or ())
-    if head.kind != "prototypical" or base.batch_size // max(1, classes) > head.shots:
-        return ""
-    return (
-        f"an episode of {base.batch_size} images has not {head.shots} + 1 of each of {classes} "
-        "classes: lower head.shots or raise batch_size"
-    )

@@ -13,7 +13,7 @@ from raymed.pipeline.compare.gains import compare_contenders
 from raymed.pipeline.compare.joined import Joined, join_repeat, joined_contenders
 from raymed.pipeline.compare.left_out import site_accuracies
 from raymed.pipeline.compare.measured import measure
-from raymed.pipeline.compare.repeats import first_failures, train_repeats
+from raymed.pipeline.compare.repeats import first_failures, train_repeats, unfilled
 from raymed.pipeline.compare.subject import Subject, about_comparison, comparison_facts
 from raymed.pipeline.compare.with_and_without import stack_without, with_and_without
 from raymed.pipeline.events import Event, Stage
@@ -70,6 +70,10 @@ def _stages(
     placement = yield from placed(wide, folder)
     events = prepare(experiment, folder, keep=True)
     prepared = yield from recorded(events, folder, experiment.name)
+    unfit = unfilled(experiment, wide.recipes, prepared)
+    variants = variants.without(unfit)
+    kept = {name: recipe for name, recipe in wide.recipes.items() if name not in unfit}
+    wide = wide.model_copy(update={"recipes": kept})
     repeats = yield from train_repeats(wide, folder, prepared, placement)
     failed = first_failures(repeats)
     variants = variants.without({name: f"failed: {why}" for name, why in failed.items()})

@@ -121,14 +121,3 @@ def test_classes_without_order_leave_both_ways_to_order_out(read: Read) -> None:
     assert [choice.name for choice in found.choices] == ["without order"]
     assert list(reasons(found)) == ["ordinal smoothing", "corn head"]
     assert all("data.ordinal is false" in reason for reason in reasons(found).values())
-
-
-def test_an_episode_without_a_question_for_every_class_is_left_out(read: Read) -> None:
-    classes = "data.classes=[a, b, c, d, e, f, g]"
-
-    found = derive_variants(read(classes, only("prototypical")))
-
-    assert (
-        "an episode of 32 images has not 5 + 1 of each of 7 classes"
-        in (reasons(found)["prototypical head"])
-    )

@@ -1,5 +1,6 @@
 """Parts of a recipe compared on real, tiny models; and what they add to the stack."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from raymed.config import Experiment
+from raymed.pipeline.build import Built
 from raymed.pipeline.compare import Compared, compare
 
 Make = Callable[..., Experiment]
@@ -17,8 +19,11 @@ TECHNIQUES = (
 )
 SMALL = (
     f"compare.techniques=[{', '.join(TECHNIQUES)}, ensemble]",
-    "recipes.cnn.batch_size=32",  # an episode has six images and more of each of four classes
+    "recipes.cnn.batch_size=32",
     "recipes.cnn.phases=[{epochs: 2, lr: 2e-3}]",
+    # A fold learns from four images of each class: two are the support of an episode.
+    "recipes.nearest={model: test_resnet, batch_size: 32, phases: [{epochs: 2, lr: 2e-3}], "
+    "head: {kind: prototypical, shots: 2}}",
     "ensemble.meta_learners=[mean, greedy]",
 )
 
@@ -69,6 +74,20 @@ def test_the_table_ends_with_the_stacks(compared: Compared) -> None:
     assert last["choice"].tolist() == ["stack without", "stack with"] * len(TECHNIQUES)
     assert last["technique"].tolist() == [each for each in TECHNIQUES for _ in range(2)]
     assert last["verdict"].notna().sum() == len(TECHNIQUES)
+
+
+def test_episodes_that_the_data_cannot_fill_are_left_out_and_the_comparison_goes_on(
+    make: Make, built: Built, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(built.run.path, run)
+
+    found = compare(make("compare.techniques=[prototypical]"), run, sharpness=False).comparison
+
+    assert [row["choice"] for row in found["rows"]] == ["linear head"]
+    (left_out,) = found["left_out"]
+    assert left_out["name"] == "prototypical head"
+    assert "5 and a query are more than the 4 images of each of 4 classes" in left_out["reason"]
 
 
 @pytest.mark.slow
