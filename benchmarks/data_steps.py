@@ -49,12 +49,12 @@ def _step(recipe: Recipe, steps: int) -> tuple[float, float]:
         inputs = Inputs(np.repeat(features, SAMPLES // 8, axis=0), inputs.device, features=True)
     trainer = Trainer(recipe, inputs, _columns(), fold=0, seed=0)
     phase = recipe.phases[-1]
-    optimizer, generator = trainer.enter(model, phase), torch.Generator().manual_seed(0)
+    optimizer, draws = trainer.enter(model, phase), trainer.draws(0)
     data, whole = [], []
     batches = trainer.epoch_batches(0)
     for rows in (batches * steps)[: steps + 1]:
         begun = time.perf_counter()
-        loss = trainer.batch_loss(model, rows, generator)
+        loss = trainer.batch_loss(model, rows, draws)
         loaded = time.perf_counter()
         take_step(optimizer, loss, recipe, done=1.0)
         data.append(loaded - begun)

@@ -68,7 +68,7 @@ def _shares(trainer: Trainer, steps: int) -> dict[str, float]:
     inputs, recipe = trainer.inputs, trainer.recipe
     model = build_classifier(recipe, CLASSES, pretrained=False).to(inputs.device)
     optimizer = trainer.enter(model, recipe.phases[-1])
-    generator = torch.Generator().manual_seed(0)
+    draws = trainer.draws(0)
     batches, warm = trainer.epoch_batches(0), 5
     took: dict[str, list[float]] = {"load": [], "augment": [], "train": []}
     for rows in (batches * (steps + warm))[: steps + warm]:
@@ -76,9 +76,9 @@ def _shares(trainer: Trainer, steps: int) -> dict[str, float]:
         images = inputs.batch(rows)
         marks.append(_now(inputs.device))
         if recipe.augmentation is not None:
-            augment(images, recipe.augmentation, generator)
+            augment(images, recipe.augmentation, draws.augmentation)
         marks.append(_now(inputs.device))
-        loss = trainer.batch_loss(model, rows, generator)
+        loss = trainer.batch_loss(model, rows, draws)
         begun = _now(inputs.device)
         take_step(optimizer, loss, recipe, done=1.0)
         took["load"].append(marks[1] - marks[0])

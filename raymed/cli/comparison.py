@@ -13,7 +13,7 @@ from raymed.cli.display import end_with_failures, follow_until_stopped
 from raymed.cli.grid import duration
 from raymed.config import Experiment
 from raymed.pipeline.compare import Compared, compare_events
-from raymed.report.comparison import COMPARISON_FILES, verdict_of
+from raymed.report.comparison import COMPARISON_FILES, stacks_of, verdict_of
 from raymed.report.wording import number
 
 
@@ -42,10 +42,14 @@ def _print_gains(console: Console, compared: Compared) -> None:
         for row in rows:
             table.add_row(*_cells(row))
         table.add_section()
+    for row in stacks_of(found):
+        if row["gain"] is not None:
+            table.add_row(*_cells(row | {"choice": f"{row['choice']} {row['technique']}"}))
     console.print(table)
     console.print(
-        "a gain is positive where the loss is lower than that of the section's first choice; both "
-        "sides resampled together; the verdict allows for all gains (Holm)",
+        "a gain is positive where the loss is lower than that of the section's first choice, or "
+        "of the stack without; both sides resampled together; the verdict allows for all gains "
+        "(Holm)",
         highlight=False,
     )
     for each in found["left_out"]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from raymed.errors import InputError
 from raymed.predict import NewImages, check_output, load_stack, write_predictions
 from raymed.runs import RunFolder
 
@@ -18,11 +19,19 @@ def show_predictions(
     patient_pattern: str | None,
     patient_dicom: str | None,
     tta: int,
+    support: Path | None,
     device: Literal["auto", "cpu", "cuda"],
 ) -> None:
-    """Predict images, write the table, and say how many were predicted."""
+    """Predict images, write the table, and say how many were predicted.
+
+    With `support` the classes are those of its folders, and prototypical members alone are asked.
+    """
     waiting = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     check_output(output)
+    if support is not None and tta:
+        raise InputError(
+            "--support", f"does not go with --tta {tta}: it takes plain images", "leave one out"
+        )
     with waiting.status("listing images"):
         found = NewImages.find(
             images,
@@ -34,7 +43,10 @@ def show_predictions(
     with waiting.status("loading the stack"):
         predictor = load_stack(run, device)
     with waiting.status(f"predicting {len(found.images)} images"):
-        table = predictor.predict(found, tta=tta)
+        if support is None:
+            table = predictor.predict(found, tta=tta)
+        else:
+            table = predictor.predict_few_shot(found, support)
     write_predictions(table, output)
     count = int((table["level"] == "image").sum())  # frames of one file count singly
     console = Console(soft_wrap=True, highlight=False, markup=False)

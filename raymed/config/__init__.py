@@ -14,7 +14,10 @@ from raymed.config.data import (
     TestShare,
 )
 from raymed.config.experiment import Ensemble, Evaluate, Experiment
+from raymed.config.head import Head
 from raymed.config.hybrid import HYBRID, Hybrid
+from raymed.config.losses import Center, Evidential, OrdinalSmoothing, Triplet
+from raymed.config.mixup import Mixup
 from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase, progressive_phases
 from raymed.config.reading import (
@@ -30,27 +33,35 @@ from raymed.config.recipe import (
 )
 from raymed.config.search import Search, check_search, searched_recipe
 from raymed.config.source import is_url
+from raymed.config.squeeze_excite import SqueezeExcite
 from raymed.config.subgroups import Subgroup
 from raymed.config.variants import Choice, LeftOut, Variants, derive_variants
+from raymed.config.ways.uses import USES
 
 __all__ = [
     "AS_FILES_SAY",
     "HYBRID",
     "SCHEMA_VERSION",
+    "USES",
     "Augmentation",
     "Binary",
+    "Center",
     "Choice",
     "Cluster",
     "Compare",
     "DataConfig",
     "Ensemble",
     "Evaluate",
+    "Evidential",
     "Experiment",
     "Folds",
+    "Head",
     "Hybrid",
     "Intensity",
     "LeftOut",
+    "Mixup",
     "Optimizer",
+    "OrdinalSmoothing",
     "Patients",
     "Phase",
     "Pretrained",
@@ -58,10 +69,12 @@ __all__ = [
     "Sam",
     "Search",
     "Slices",
+    "SqueezeExcite",
     "Subgroup",
     "Technique",
     "TestShare",
     "Transformer",
+    "Triplet",
     "Variants",
     "check_address",
     "check_search",

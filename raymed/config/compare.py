@@ -7,7 +7,20 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from raymed.config.recipe import PretrainedField
 from raymed.config.strict import Strict
 
-Technique = Literal["sam", "progressive", "architecture", "ensemble"]
+Technique = Literal[
+    "sam",
+    "progressive",
+    "architecture",
+    "ensemble",
+    "evidential",
+    "prototypical",
+    "triplet",
+    "center",
+    "mixup",
+    "cosine",
+    "squeeze_excite",
+    "ordinal",
+]
 
 
 class Transformer(Strict):
@@ -38,7 +51,9 @@ class Compare(Strict):
         BeforeValidator(_read_transformer, json_schema_input_type=str | Transformer | None),
     ] = Field(None, description="compared with the recipe's own model; default: none")
     techniques: Annotated[tuple[Technique, ...], AfterValidator(_refuse_repeated)] = Field(
-        ("sam", "progressive", "architecture", "ensemble"), min_length=1
+        ("sam", "progressive", "architecture", "ensemble"),
+        min_length=1,
+        description="the others are compared where they are asked for: each trains a model or more",
     )
     seeds: int = Field(
         1, ge=1, le=100, description="each draws folds, first weights and batches anew"

@@ -131,6 +131,17 @@ class Experiment(Strict):
         return self
 
     @model_validator(mode="after")
+    def _ordinal_recipes_have_ordered_classes(self) -> Self:
+        if not self.data.ordinal:
+            for name, recipe in self.recipes.items():
+                if recipe.wants_order is not None:
+                    raise ValueError(
+                        f"recipes.{name}: {recipe.wants_order} is for ordered classes: set "
+                        "data.ordinal: true where data.classes are stages in order"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_compared_is_there(self) -> Self:
         wish = self.compare
         if wish.recipe is not None and wish.recipe not in self.recipes:

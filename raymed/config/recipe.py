@@ -5,13 +5,29 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from raymed.config.augmentation import Augmentation, AugmentationField
+from raymed.config.composition import first_clash
+from raymed.config.head import Head, HeadField
 from raymed.config.hybrid import HYBRID, Hybrid
+from raymed.config.losses import Center, Evidential, OrdinalSmoothing, Triplet
+from raymed.config.mixup import Mixup
 from raymed.config.optimizer import Optimizer, Sam
 from raymed.config.phases import Phase, share_budget, usual_phases
+from raymed.config.squeeze_excite import SqueezeExcite
 from raymed.config.strict import RelativePath, Strict, none_word_or
 
 SCHEMA_VERSION = 2
 """Part of every member's identity: raise it when the same recipe starts to mean another model."""
+
+
+_OPTIONS = (
+    "ordinal_smoothing",
+    "head",
+    "evidential",
+    "triplet",
+    "center",
+    "mixup",
+    "squeeze_excite",
+)
 
 
 class Pretrained(Strict):
@@ -63,6 +79,13 @@ class Recipe(Strict):
         None, description="balanced: a class's loss weighs inversely to its training samples"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    ordinal_smoothing: Annotated[OrdinalSmoothing | None, none_word_or(OrdinalSmoothing)] = None
+    head: HeadField = Head()
+    evidential: Annotated[Evidential | None, none_word_or(Evidential)] = None
+    triplet: Annotated[Triplet | None, none_word_or(Triplet)] = None
+    center: Annotated[Center | None, none_word_or(Center)] = None
+    mixup: Annotated[Mixup | None, none_word_or(Mixup)] = None
+    squeeze_excite: Annotated[SqueezeExcite | None, none_word_or(SqueezeExcite)] = None
     dropout: float = Field(0.0, ge=0, lt=1, description="on the pooled features")
     freeze_batchnorm: bool = Field(description="default: frozen when the backbone is pretrained")
     samples_per_patient: int | None = Field(
@@ -111,6 +134,9 @@ class Recipe(Strict):
                 f"batch_size {self.batch_size} gives {self.workers} workers less than two samples "
                 "each: raise batch_size or lower workers"
             )
+        clash = first_clash(self)
+        if clash is not None:
+            raise ValueError(clash)
         return self
 
     @property
@@ -118,8 +144,13 @@ class Recipe(Strict):
         return self.optimizer.name == "adamw" or self.optimizer.momentum > 0
 
     def meaning(self) -> dict[str, Any]:
-        """Give what decides the model, in JSON's types, for identities."""
-        content = self.model_dump(mode="json")
+        """Give what decides the model, in JSON's types, for identities.
+
+        An option that is not taken is left out: recipes written before there was one mean the same.
+        """
+        fields = type(self).model_fields
+        off = {name for name in _OPTIONS if getattr(self, name) == fields[name].default}
+        content = self.model_dump(mode="json", exclude=off)
         if self.augmentation is not None:
             content["augmentation"] = self.augmentation.meaning()
         return content
@@ -131,6 +162,13 @@ class Recipe(Strict):
         Never so in a hybrid: its head phases train its new layers too.
         """
         return self.hybrid is None and all(phase.train == "head" for phase in self.phases)
+
+    @property
+    def wants_order(self) -> str | None:
+        """What of it takes the classes for ordered stages; None where nothing does."""
+        if self.ordinal_smoothing is not None:
+            return "ordinal_smoothing"
+        return "head: corn" if self.head.kind == "corn" else None
 
     @property
     def timm_model(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from raymed.config.augmentation import Augmentation, preset_of
+from raymed.config.head import Head
 from raymed.config.recipe import Pretrained
 from raymed.config.space import Choices, Option, Range, Scalar, Tree, leaves_of
 from raymed.errors import InputError
@@ -61,6 +62,10 @@ def _label(tree: Tree) -> Scalar:
         return ", ".join(words) or "as it is"
     if isinstance(tree, Augmentation):
         return preset_of(tree) or "as it is"
+    if isinstance(tree, Head):
+        return tree.kind
+    if isinstance(tree, tuple):
+        return ", ".join(str(each) for each in tree)
     if isinstance(tree, Pretrained):
         return str(tree.file or tree.source)
     value: Scalar = tree

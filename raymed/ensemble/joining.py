@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from raymed.data.folds import Folds
 from raymed.data.intake.manifest import Manifest
-from raymed.data.predictions import logits_of, prediction_schema
+from raymed.data.predictions import EXTRAS, lists_of, logits_of, prediction_schema
 from raymed.ensemble.oof import OofTable, words
 from raymed.errors import InputError, some
 from raymed.files import whole_file
@@ -60,18 +60,22 @@ def join_members(
     }
     samples, names = _Samples.of(manifest, folds), pa.array(files, pa.string())
     logits = np.empty((samples.count, len(files), len(manifest.classes)), dtype=np.float32)
-    schema = prediction_schema(len(manifest.classes)).with_metadata(metadata)
+    any_extras = any(_has_extras(path) for path in files.values())
+    schema = prediction_schema(len(manifest.classes), extras=any_extras).with_metadata(metadata)
     with _written(target, schema) as joined:
         for place, (member, path) in enumerate(files.items()):
             with open_parquet(path) as file:
-                seeds = _read_member(member, file, samples, logits[:, place])
+                seeds, extras = _read_member(member, file, samples, logits[:, place])
             if joined is not None:
                 which = np.full(samples.count, place, dtype=np.int32)
                 own = {
                     "member": pa.DictionaryArray.from_arrays(which, names),
                     "seed": pa.array(seeds),
-                    "logits": _lists(logits[:, place]),
+                    "logits": lists_of(logits[:, place]),
                 }
+                if any_extras:
+                    kind = schema.field(EXTRAS).type
+                    own[EXTRAS] = pa.nulls(samples.count, kind) if extras is None else extras
                 joined.write_batch(pa.record_batch({**samples.columns, **own}, schema=schema))
     return OofTable(
         tuple(files),
@@ -127,8 +131,8 @@ class _Samples:
 
 def _read_member(
     member: str, file: pq.ParquetFile, samples: _Samples, logits: npt.NDArray[np.float32]
-) -> npt.NDArray[np.int32]:
-    """Put a member's logits in place [samples, classes]; return the seed of each row."""
+) -> tuple[npt.NDArray[np.int32], pa.Array | None]:
+    """Put a member's logits in place [samples, classes]; return each row's seed and extras."""
     rows = _rows_of(member, file.read(["sample_id"])["sample_id"], samples)
     width = file.schema_arrow.field("logits").type.list_size
     if width != logits.shape[1]:
@@ -149,7 +153,19 @@ def _read_member(
         _refuse(member, np.sort(np.concatenate(found)), column, samples)
     if not np.isfinite(logits).all():
         raise InputError(f"member {member}", "has logits that are not finite")
-    return seeds
+    return seeds, _extras_of(file, rows)
+
+
+def _has_extras(path: Path) -> bool:
+    with open_parquet(path) as file:
+        return EXTRAS in file.schema_arrow.names
+
+
+def _extras_of(file: pq.ParquetFile, rows: Rows) -> pa.Array | None:
+    """Read what a member says beside its logits, in the order that is joined."""
+    if EXTRAS not in file.schema_arrow.names:
+        return None
+    return file.read([EXTRAS])[EXTRAS].combine_chunks().take(pa.array(np.argsort(rows)))
 
 
 def _rows_of(member: str, found: pa.ChunkedArray, samples: _Samples) -> Rows:
@@ -179,11 +195,6 @@ def _rows_of(member: str, found: pa.ChunkedArray, samples: _Samples) -> Rows:
             _REMEDY,
         )
     return np.asarray(rows)
-
-
-def _lists(logits: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(logits).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, logits.shape[1])
 
 
 def _differ(found: pa.Array, expected: pa.Array) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from raymed.evaluation.coverage import SetScores, score_sets
 from raymed.evaluation.curves import Curve, Curves, OperatingPoint, draw_curves, operating_point
 from raymed.evaluation.delong import DeLong, delong
 from raymed.evaluation.diversity import Pair, Pattern, Repair, pairs, patterns, repairs
+from raymed.evaluation.doubt import DoubtScores, score_doubt
 from raymed.evaluation.estimates import MIN_PATIENTS_FOR_INTERVAL, Estimate
 from raymed.evaluation.headline import Headline, Terms, score_headline
 from raymed.evaluation.levels import PatientLevel, class_prior, to_patient_level
@@ -35,6 +36,7 @@ __all__ = [
     "Curves",
     "DeLong",
     "Difference",
+    "DoubtScores",
     "Estimate",
     "GroupScores",
     "Headline",
@@ -72,6 +74,7 @@ __all__ = [
     "score",
     "score_at_threshold",
     "score_choice",
+    "score_doubt",
     "score_headline",
     "score_sets",
     "score_sites",

@@ -43,8 +43,9 @@ def paired_difference(
     Each draw resamples the patients once for both, so that what makes a patient hard for both
     cancels; as many draws exchange the two models patient by patient for the p. `metric` is
     log_loss, auroc (over classes with at least `folds` patients), accuracy, balanced_accuracy,
-    macro_f1, ece, kappa, stage_error or off_by_one. Where too few patients bear an interval,
-    interval and p are left out and the reason logged. Raises InputError as `score` does.
+    macro_f1, ece, kappa, stage_error, off_by_one, expected_cost or expected_squared_cost. Where too
+    few patients bear an interval, interval and p are left out and the reason logged. Raises
+    InputError as `score` does.
     """
     names = list(patients)
     a = rows_at_level(a_probabilities, labels, names, level)

@@ -48,6 +48,8 @@ def headline_figures(
         figures["kappa"] = Figure(metrics.kappa(rows), everybody)
         figures["stage_error"] = Figure(metrics.stage_error(rows), everybody)
         figures["off_by_one"] = Figure(metrics.off_by_one(rows), everybody)
+        figures["expected_cost"] = Figure(metrics.expected_cost(rows), everybody)
+        figures["expected_squared_cost"] = Figure(metrics.expected_cost(rows, 2), everybody)
     if positive is not None:
         chosen = [index for index, name in enumerate(classes) if name in positive]
         is_positive = np.isin(rows.labels, chosen)

@@ -5,25 +5,43 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
-from raymed.config import Hybrid, Recipe
+from raymed.config import Head, Hybrid, Recipe
 from raymed.errors import InputError
+from raymed.models.heads import Evidence, Outputs, build_head
 from raymed.models.hybrid import CNN, MedicalViTAdapter
 from raymed.models.names import check_model_name
+from raymed.models.squeeze_excite import insert_squeeze_excite
 from raymed.models.weights import first_line, hub_backbone, load_weights
 
 
 class Classifier(nn.Module):
-    """Backbone, dropout and a linear head over images in 0..1.
+    """Backbone, dropout and a head over images in 0..1.
 
     Grey images are repeated to three channels and normalised by the backbone's own mean and
-    standard deviation. The head starts at zero, so the first loss is ln(classes).
+    standard deviation. The first loss is ln(classes). Whatever the head, softmax of the logits is
+    what the model says.
     """
 
     mean: torch.Tensor
     std: torch.Tensor
+    centers: torch.Tensor | None
 
-    def __init__(self, backbone: nn.Module, classes: int, size: int, dropout: float = 0.0) -> None:
-        """Wrap `backbone`, a timm model without its classifier, for square inputs of `size`."""
+    def __init__(
+        self,
+        backbone: nn.Module,
+        classes: int,
+        size: int,
+        dropout: float = 0.0,
+        head: Head | None = None,
+        *,
+        evidential: bool = False,
+        centers: bool = False,
+    ) -> None:
+        """Wrap `backbone`, a timm model without its classifier, for square inputs of `size`.
+
+        With `evidential` the head's scores are evidence (`Evidence`); with `centers` the model
+        keeps a centre of each class's features, which training moves.
+        """
         super().__init__()
         normalisation = resolve_data_config({}, model=backbone)
         for name in ("mean", "std"):
@@ -31,9 +49,10 @@ class Classifier(nn.Module):
             self.register_buffer(name, values, persistent=False)
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(_feature_width(backbone, size), classes)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        width = _feature_width(backbone, size)
+        self.head = build_head(head or Head(), width, classes)
+        self.readout: nn.Module = Evidence() if evidential else nn.Identity()
+        self.register_buffer("centers", torch.zeros(classes, width) if centers else None)
 
     @property
     def trunk(self) -> nn.Module:
@@ -61,12 +80,23 @@ class Classifier(nn.Module):
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Map features [b, width] to logits [b, classes]."""
-        logits: torch.Tensor = self.head(self.dropout(features))
+        logits: torch.Tensor = self.readout(self.head(self.dropout(features)))
         return logits
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map images float [b, 1 or 3, h, w] in 0..1 to logits [b, classes]."""
-        return self.classify(self.features(images))
+    def learn(self, features: torch.Tensor, labels: torch.Tensor) -> Outputs:
+        """Give what training compares with the labels int64 [b] of features [b, width]."""
+        scores, own = self.head.learn(self.dropout(features), labels)
+        return Outputs(self.readout(scores), features, own)
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> torch.Tensor | Outputs:
+        """Map images float [b, 1 or 3, h, w] in 0..1 to logits [b, classes].
+
+        With `labels` int64 [b], in training, to what is compared with them.
+        """
+        features = self.features(images)
+        return self.classify(features) if labels is None else self.learn(features, labels)
 
 
 def build_classifier(recipe: Recipe, classes: int, *, pretrained: bool = True) -> Classifier:
@@ -83,9 +113,20 @@ def build_classifier(recipe: Recipe, classes: int, *, pretrained: bool = True) -
         backbone = _create(recipe, pretrained=False)
     if pretrained and recipe.pretrained.file is not None:
         load_weights(backbone, recipe.pretrained.file, recipe.timm_model)
+    if recipe.squeeze_excite is not None:
+        blocks = recipe.squeeze_excite
+        insert_squeeze_excite(backbone, blocks.stages, blocks.reduction)
     if recipe.hybrid is not None:
         backbone = _adapt(backbone, recipe.hybrid)
-    return Classifier(backbone, classes, recipe.size, recipe.dropout)
+    return Classifier(
+        backbone,
+        classes,
+        recipe.size,
+        recipe.dropout,
+        recipe.head,
+        evidential=recipe.evidential is not None,
+        centers=recipe.center is not None,
+    )
 
 
 def _adapt(cnn: nn.Module, hybrid: Hybrid) -> nn.Module:

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from raymed.config import SCHEMA_VERSION, Experiment, Recipe
+from raymed.data.episodes import refuse_short_episodes
+from raymed.data.samples import SampleColumns
 from raymed.ensemble import member_rows
 from raymed.errors import InputError
 from raymed.files import complete, digest, mark_complete, whole_file, write_text
@@ -78,9 +80,13 @@ def check_recipe(name: str, recipe: Recipe) -> None:
 
 
 def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> list[Member]:
-    """Give every recipe its identity; two recipes that mean the same are refused."""
+    """Give every recipe its identity; two recipes that mean the same are refused.
+
+    So is a prototypical head whose episodes the data cannot fill.
+    """
     members = []
     for name, recipe in experiment.recipes.items():
+        check_episodes(name, recipe, prepared)
         member = Member(name, recipe, run.member(member_identity(experiment, recipe, prepared)))
         members.append(member)
     twins = {member.id: member.name for member in members}
@@ -92,6 +98,18 @@ def plan_members(experiment: Experiment, run: RunFolder, prepared: Prepared) -> 
                 "remove one of them",
             )
     return members
+
+
+def check_episodes(name: str, recipe: Recipe, prepared: Prepared) -> None:
+    """Raise `InputError` for a prototypical head whose episodes the data cannot fill."""
+    if recipe.head.kind != "prototypical":
+        return
+    samples = SampleColumns.of(prepared.manifest, prepared.folds)
+    try:
+        classes, shots = prepared.manifest.classes, recipe.head.shots
+        refuse_short_episodes(samples, classes, recipe.batch_size, shots)
+    except InputError as error:
+        raise InputError(f"recipes.{name}.{error.place}", error.fault, error.remedy) from None
 
 
 def is_complete(member: Member, folds: int) -> bool:

@@ -20,6 +20,7 @@ from raymed.files import complete as complete_marker
 from raymed.files import digest, read_json, write_json
 from raymed.pipeline.analysis import Analysis
 from raymed.pipeline.curves import curve_facts
+from raymed.pipeline.doubt import doubt_facts
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.inference import measure_inference
 from raymed.pipeline.members import Member
@@ -83,6 +84,14 @@ def stack_and_score(
     joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
     beyond = {
         **analysis.facts(complete, conformal),
+        **doubt_facts(
+            oof,
+            complete,
+            chosen.probabilities["image"],
+            learner.member_weights,
+            draws=experiment.evaluate.draws,
+            seed=experiment.seed,
+        ),
         "curves": curve_facts(analysis, complete),
         "subgroups": subgroup_facts(analysis.scorer, chosen.probabilities, on_test),
         "inference": measure_inference(

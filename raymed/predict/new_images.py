@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 from raymed.config import Slices
 from raymed.data.intake.frames import IDS, references_of
 from raymed.data.intake.image_files import IMAGE_SUFFIXES, find_images
@@ -72,6 +75,16 @@ class NewImages:
         if dicom is not None:
             patients = tuple(patients_in_headers(images, dicom, secret))
         return cls(tuple(images), patients)
+
+    def numbered_patients(self) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Name each patient once, in the order of images, and give each image its patient's number.
+
+        Only where patients are known.
+        """
+        assert self.patients is not None
+        names = list(dict.fromkeys(self.patients))
+        number = {name: place for place, name in enumerate(names)}
+        return names, np.array([number[patient] for patient in self.patients], dtype=np.int64)
 
     def frames(self, slices: Slices) -> Self:
         """Name every frame of files that hold several, each with the file's patient."""

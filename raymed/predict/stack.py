@@ -11,16 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from raymed.config import Intensity
 from raymed.data import Manifest
-from raymed.data.arrays import new_array, open_array
-from raymed.data.decoded.entry import decoded_shape
-from raymed.data.decoded.streaming import Images, StreamedImages
-from raymed.data.images import inspect_images, load_images
-from raymed.data.intake.manifest import refuse_images
-from raymed.ensemble import Stack, Uncertainty, predict_folds, read_stack, split_uncertainty
+from raymed.data.predictions import Level
+from raymed.ensemble import Stack, predict_folds, read_stack, split_uncertainty
 from raymed.errors import InputError
-from raymed.files import lacks_space, whole_file
+from raymed.predict.decoding import decode_images, refuse_unusable
+from raymed.predict.evidence import Opinion
+from raymed.predict.few_shot import Support, predict_by_support
 from raymed.predict.member import (
     member_recipe,
     named_recipe,
@@ -28,6 +25,8 @@ from raymed.predict.member import (
     room_for_logits,
 )
 from raymed.predict.new_images import NewImages, as_new_images
+from raymed.predict.predicted import Predicted
+from raymed.predict.table import class_columns, plain_table
 from raymed.predict.views import CALIBRATION, averages_views
 from raymed.runs import MemberFolder, RunFolder
 
@@ -55,6 +54,11 @@ class StackPredictor:
         and `disagreement` among the fold models of all members. A patient's are means over his
         images; his set is that of patients.
 
+        Where the stack has evidential members there are `evidential_uncertainty`,
+        `evidential_belief_<class>` and `evidential_probability_<class>` as well, means over their
+        fold models and over a patient's images (`raymed.predict.evidence`). With views they are
+        left out: evidence cannot be read from averaged probabilities.
+
         With `tta` above 1 each fold model's probabilities are the means over so many views of an
         image (`raymed.predict.views`): a column `views` says so, and `table.attrs["tta"]`. Raises
         `InputError` for images that cannot be read, and for views where no member has any.
@@ -65,11 +69,30 @@ class StackPredictor:
         rows = self._table("image", found, new.images, new.patients)
         if new.patients is None:
             return _marked(rows, viewing)
-        names = list(dict.fromkeys(new.patients))
-        of_person = {name: place for place, name in enumerate(names)}
-        order = np.array([of_person[patient] for patient in new.patients])
+        names, order = new.numbered_patients()
         people = self._table("patient", found.averaged(order), ("",) * len(names), names)
         return _marked(pd.concat([rows, people], ignore_index=True), viewing)
+
+    def predict_few_shot(
+        self,
+        images: NewImages | Path | str | Sequence[Path | str],
+        support: Support | Path | str,
+        patients: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Predict images by a few others that name the classes, which training need not have seen.
+
+        `support` is a folder with a folder of images for each class. The prototypical members alone
+        are asked (`raymed.predict.few_shot`). Columns: level, image, patient where known, predicted
+        and `probability_<class>` of the support's classes; a patient's are means over his images.
+        Raises `InputError` for a stack without such a member, a support of fewer than two classes
+        and images that cannot be read.
+        """
+        slices = self.run.experiment().data.slices
+        if not isinstance(support, Support):
+            support = Support.find(Path(support), slices)
+        new = as_new_images(images, patients).frames(slices)
+        found = predict_by_support(self.run, self.stack, new.images, support, self.device)
+        return plain_table(new, support.classes, found)
 
     def _viewing(self, tta: int) -> dict[str, Any]:
         """Tell what is averaged over views, in JSON's types; nothing where none are."""
@@ -86,7 +109,7 @@ class StackPredictor:
         averaged = "each fold model's probabilities, over the plain image and changed ones"
         return {"views": tta, "members": viewed, "mean_of": averaged, "calibration": CALIBRATION}
 
-    def _predicted(self, images: Sequence[str], tta: int) -> "_Predicted":
+    def _predicted(self, images: Sequence[str], tta: int) -> Predicted:
         manifest = Manifest.read(self.run.manifest_file)
         refuse_unusable(images, manifest.intensity)
         with tempfile.TemporaryDirectory() as scratch:
@@ -98,7 +121,18 @@ class StackPredictor:
         models = joined.transpose(0, 2, 1, 3).reshape(-1, len(images), joined.shape[3])
         weights = np.tile(learner.member_weights, self.stack.folds)
         found = predict_folds(learner, joined)
-        return _Predicted(found["image"], found["patient"], split_uncertainty(models, weights))
+        return Predicted(
+            found["image"],
+            found["patient"],
+            split_uncertainty(models, weights),
+            self._opinion(logits) if tta <= 1 else None,
+        )
+
+    def _opinion(self, logits: Sequence[npt.NDArray[np.float32]]) -> Opinion | None:
+        """Read the evidential members' logits [folds, images, classes]; None without any."""
+        members = zip(self.stack.members, logits, strict=True)
+        own = [said for id_, said in members if member_recipe(self.run.member(id_)).evidential]
+        return Opinion.of(np.concatenate(own)) if own else None
 
     def _member_logits(
         self,
@@ -109,7 +143,7 @@ class StackPredictor:
         tta: int,
     ) -> npt.NDArray[np.float32]:
         """Return logits [folds, images, classes] of a member's fold models."""
-        pixels = _decoded(images, member_recipe(member).size, manifest, scratch)
+        pixels = decode_images(images, member_recipe(member).size, manifest, scratch)
         logits = room_for_logits(self.stack, len(images))
         for _ in predict_member(member, pixels, logits, self.device, tta):
             pass
@@ -117,49 +151,22 @@ class StackPredictor:
 
     def _table(
         self,
-        level: str,
-        found: "_Predicted",
+        level: Level,
+        found: Predicted,
         images: Sequence[str],
         patients: Sequence[str] | None,
     ) -> pd.DataFrame:
-        classes = np.array(self.stack.classes, dtype=object)
-        columns: dict[str, object] = {"level": level, "image": list(images)}
-        if patients is not None:
-            columns["patient"] = list(patients)
-        values = found.probabilities
-        columns["predicted"] = classes[values.argmax(axis=1)]
-        columns |= {f"probability_{name}": values[:, i] for i, name in enumerate(classes)}
+        values, classes = found.probabilities, np.array(self.stack.classes, dtype=object)
+        columns = class_columns(level, images, patients, self.stack.classes, values)
         if level in self.stack.conformal:  # patients may be known here who were not in training
             sets = self.stack.conformal[level].sets(values)
             columns["set"] = ["|".join(classes[inside]) for inside in sets]
         columns["uncertainty"] = found.uncertainty.total
         columns["expected_entropy"] = found.uncertainty.expected
         columns["disagreement"] = found.uncertainty.disagreement
+        if found.opinion is not None:
+            columns |= found.opinion.columns(self.stack.classes)
         return pd.DataFrame(columns)
-
-
-@dataclass(frozen=True)
-class _Predicted:
-    """Probabilities [rows, classes], those to average over patients, and each row's uncertainty."""
-
-    probabilities: npt.NDArray[np.float64]
-    to_average: npt.NDArray[np.float64]
-    uncertainty: Uncertainty
-
-    def averaged(self, groups: npt.NDArray[np.int64]) -> "_Predicted":
-        """Average the rows of each group, numbered from 0."""
-        counts = np.bincount(groups)
-
-        def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return np.bincount(groups, values) / counts
-
-        own = self.uncertainty
-        people = np.stack([mean(column) for column in self.to_average.T], axis=1)
-        return _Predicted(
-            people,
-            people,
-            Uncertainty(mean(own.total), mean(own.expected), mean(own.disagreement)),
-        )
 
 
 def _marked(table: pd.DataFrame, viewing: dict[str, Any]) -> pd.DataFrame:
@@ -178,46 +185,3 @@ def load_stack(run: Path | str, device: str = "auto") -> StackPredictor:
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device", "cuda is not available here", "use auto or cpu")
     return StackPredictor(folder, read_stack(folder.stack_folder), device)
-
-
-def check_output(path: Path) -> None:
-    """Refuse a file name that predictions cannot be written to."""
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise InputError(str(path), "unknown kind of file", "end it in .parquet or .csv")
-
-
-def write_predictions(table: pd.DataFrame, path: Path) -> None:
-    """Write predictions as Parquet or CSV, by the file's name."""
-    check_output(path)
-    with whole_file(path) as temporary:
-        if path.suffix.lower() == ".csv":
-            table.to_csv(temporary, index=False)
-        else:
-            table.to_parquet(temporary, index=False)
-
-
-def refuse_unusable(images: Sequence[str], intensity: Intensity) -> None:
-    """Open every image; raise `InputError` that names those which cannot be used."""
-    refusal = refuse_images([found.fault for found in inspect_images(images, intensity)])
-    if refusal is not None:
-        raise InputError(refusal.place, refusal.fault, "repair or remove them")
-
-
-def _decoded(images: Sequence[str], size: int, manifest: Manifest, scratch: Path) -> Images:
-    """Decode images as those of a manifest were, to a memory-mapped array, once a size.
-
-    Where the disk has no room for them they are decoded for each batch.
-    """
-    path, channels = scratch / f"{size}.npy", manifest.channels
-    if path.exists():
-        return open_array(path)
-    try:
-        pixels = new_array(path, np.uint8, decoded_shape(len(images), size, channels))
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        if not lacks_space(error):
-            raise
-        return StreamedImages(images, size, channels, manifest.intensity)
-    for row, image in enumerate(load_images(images, size, channels, manifest.intensity)):
-        pixels[row] = image
-    return pixels

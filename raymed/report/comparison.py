@@ -19,6 +19,14 @@ TECHNIQUES = {
     "progressive": "Schedule",
     "architecture": "Architecture",
     "ensemble": "Ensemble",
+    "evidential": "Evidential learning",
+    "prototypical": "Prototypical network",
+    "triplet": "Triplet loss",
+    "center": "Center loss",
+    "mixup": "Mixup",
+    "cosine": "Cosine classifier",
+    "squeeze_excite": "Squeeze-and-excitation",
+    "ordinal": "Order of the classes",
 }
 
 
@@ -35,14 +43,21 @@ def write_comparison(run: RunFolder) -> Path:
 def comparison_table(comparison: Mapping[str, Any]) -> pd.DataFrame:
     """Lay a comparison out flat: a row a choice, a column a figure, in full precision.
 
-    Gains are positive where the choice is better than the one that `against` names.
+    Gains are positive where the choice is better than the one that `against` names. Stacks with and
+    without a technique come last.
     """
     rows = []
-    for row in comparison["rows"]:
+    for row in [*comparison["rows"], *stacks_of(comparison)]:
         told = {key: value for key, value in row.items() if value is not None}
         members = {"members": " ".join(row["members"])} if "members" in row else {}
         rows.append(told | {"verdict": verdict_of(row)} | members)
     return pd.json_normalize(rows, sep="_")
+
+
+def stacks_of(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the stacks without and with each technique; an older comparison has none."""
+    found: list[dict[str, Any]] = comparison.get("stacks", [])
+    return found
 
 
 def verdict_of(row: Mapping[str, Any]) -> str:
@@ -62,10 +77,12 @@ def _render(comparison: Mapping[str, Any]) -> str:
     pages = environment()
     pages.globals |= {"Estimate": Estimate, "gain": gain, "verdict_of": verdict_of}
     groups = groupby(comparison["rows"], key=lambda row: str(row["technique"]))
+    pairs = groupby(stacks_of(comparison), key=lambda row: str(row["technique"]))
     declared = comparison["patients_declared"]
     return pages.get_template("comparison.html.j2").render(
         comparison=comparison,
         groups=[(TECHNIQUES[technique], list(rows)) for technique, rows in groups],
+        stacks=[(TECHNIQUES[technique], list(rows)) for technique, rows in pairs],
         techniques=TECHNIQUES,
         sites=list(dict.fromkeys(site for row in comparison["rows"] for site in row["sites"])),
         noun="patient" if declared else "image",

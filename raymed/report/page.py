@@ -15,6 +15,7 @@ from raymed.report import description, selection, verdict, wording
 from raymed.report.checklist import checklists
 from raymed.report.curves import curve_figures
 from raymed.report.diversity import diversity_figures
+from raymed.report.evidential import read_doubts
 from raymed.report.external import ExternalEvaluation, read_external
 from raymed.report.figures import DARKEST, PageFigure
 from raymed.report.hidden import hidden_figure
@@ -79,6 +80,7 @@ def render(
         comparisons=_comparisons(material),
         external=external,
         sets=scored_sets(material.metrics),
+        doubts=read_doubts(material.metrics),
         subgroups=read_subgroups(material.metrics),
         promise=next(iter(material.metrics.get("conformal", {}).values()), None),
         figures=figures,

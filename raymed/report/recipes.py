@@ -1,6 +1,6 @@
 """A recipe in words, as a methods section tells it."""
 
-from raymed.config import Phase, Recipe
+from raymed.config import Head, Phase, Recipe
 from raymed.report.wording import count, listed
 
 WEIGHTS = {
@@ -15,6 +15,7 @@ SCHEDULES = {
     "slanted": "slanted triangular",
 }
 OPTIMIZERS = {"adamw": "AdamW", "sgd": "SGD"}
+MIXTURES = {"manifold": "manifold mixup", "input": "mixup of images", "cutmix": "CutMix"}
 SAMS = {"sam": "SAM", "asam": "ASAM", "looksam": "LookSAM", "msam": "MSAM"}
 
 
@@ -23,8 +24,10 @@ def describe_recipe(recipe: Recipe) -> str:
     parts = [
         _model(recipe),
         f"{recipe.size}-pixel input",
+        *_blocks(recipe),
         listed([_phase(phase) for phase in recipe.phases]),
         _optimizer(recipe),
+        *_losses(recipe),
         *_regularisation(recipe),
     ]
     return "; ".join(parts)
@@ -38,13 +41,39 @@ def describe_first_weights(recipe: Recipe) -> str:
 def _model(recipe: Recipe) -> str:
     weights = describe_first_weights(recipe)
     if recipe.hybrid is None:
-        return f"{recipe.timm_model} (timm) with {weights} and a new head"
+        return f"{recipe.timm_model} (timm) with {weights} and {_head(recipe.head)}"
     added = recipe.hybrid
     return (
         f"{recipe.timm_model} (timm) with {weights}, a Transformer over its feature map "
         f"({count(added.layers, 'layer')}, {count(added.heads, 'head')}, {added.embedding_dim} "
-        "wide) and a new head"
+        f"wide) and {_head(recipe.head)}"
     )
+
+
+def _head(head: Head) -> str:
+    if head.kind == "cosine":
+        learnt = " at first, trained" if head.learn_scale else ""
+        margin = f", margin {head.margin:g}" if head.margin else ""
+        return f"a new cosine head (scale {head.scale:g}{learnt}{margin})"
+    if head.kind == "prototypical":
+        return (
+            f"a new prototypical head ({count(head.shots, 'support image')} of each class an "
+            f"episode, {head.embedding_dim} dimensions; Snell et al. 2017)"
+        )
+    if head.kind == "corn":
+        return "a new head for ordered classes (CORN, Shi et al. 2023)"
+    return "a new head"
+
+
+def _blocks(recipe: Recipe) -> list[str]:
+    blocks = recipe.squeeze_excite
+    if blocks is None:
+        return []
+    where = "all stages"
+    if blocks.stages is not None:
+        several = "s" if len(blocks.stages) > 1 else ""
+        where = f"stage{several} {listed([str(stage) for stage in blocks.stages])}"
+    return [f"squeeze-and-excitation blocks after {where} (reduction {blocks.reduction})"]
 
 
 def _phase(phase: Phase) -> str:
@@ -69,12 +98,42 @@ def _optimizer(recipe: Recipe) -> str:
     return f"{told}, batches of {recipe.batch_size}"
 
 
+def _losses(recipe: Recipe) -> list[str]:
+    parts = []
+    if recipe.evidential is not None:
+        annealed = count(recipe.evidential.anneal, "epoch")
+        parts.append(
+            "an evidential loss (Sensoy et al. 2018), its price of wrong evidence annealed over "
+            f"{annealed}"
+        )
+    triplet, center = recipe.triplet, recipe.center
+    if triplet is not None:
+        parts.append(
+            f"a triplet loss beside the main one (weight {triplet.weight:g}, margin "
+            f"{triplet.margin:g}, {triplet.mining} mining)"
+        )
+    if center is not None:
+        parts.append(
+            f"a center loss beside the main one (weight {center.weight:g}, centres moved by "
+            f"{center.lr:g})"
+        )
+    return parts
+
+
 def _regularisation(recipe: Recipe) -> list[str]:
     parts = []
     if recipe.class_weights is not None:
         parts.append("a loss weighted inversely to class frequency")
     if recipe.label_smoothing:
         parts.append(f"label smoothing {recipe.label_smoothing:g}")
+    smoothing = recipe.ordinal_smoothing
+    if smoothing is not None:
+        parts.append(
+            f"ordinal label smoothing ({smoothing.distance} distance, temperature "
+            f"{smoothing.temperature:g})"
+        )
+    if recipe.mixup is not None:
+        parts.append(f"{MIXTURES[recipe.mixup.kind]} (alpha {recipe.mixup.alpha:g})")
     if recipe.dropout:
         parts.append(f"dropout {recipe.dropout:g}")
     augmented = describe_augmentation(recipe)

@@ -35,6 +35,8 @@ METRICS = {
     "kappa": Metric("Weighted kappa", "higher"),
     "stage_error": Metric("Mean stage error", "lower"),
     "off_by_one": Metric("Within one stage", "higher"),
+    "expected_cost": Metric("Expected stage error", "lower"),
+    "expected_squared_cost": Metric("Expected squared stage error", "lower"),
     "binary_auroc": Metric("AUROC of the positive classes", "higher"),
     "binary_balanced_accuracy": Metric("Balanced accuracy at the threshold", "higher"),
     "binary_sensitivity": Metric("Sensitivity at the threshold", "higher"),

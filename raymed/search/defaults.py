@@ -57,7 +57,8 @@ def default_tree(recipe: Recipe, *, conditional: bool = True) -> dict[str, Any]:
         if recipe.sam.rho > 0:
             tree["sam"] = {"rho": _rho(recipe, recipe.sam)}
     elif conditional and not recipe.is_probe:
-        cheap = {"rho": _rho(recipe, None), "part": 0.25, "last": 0.5}
+        part = 1.0 if recipe.head.kind == "prototypical" else 0.25  # an episode is never cut
+        cheap = {"rho": _rho(recipe, None), "part": part, "last": 0.5}
         tree["sam"] = {"choices": ["none", cheap]}
     return tree
 

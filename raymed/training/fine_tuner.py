@@ -17,8 +17,8 @@ from raymed.files import whole_file
 from raymed.losses import cross_entropy
 from raymed.models import build_timm_classifier, layer_groups
 from raymed.optim import SAM, build_optimizer, rate_factor, sam_step
+from raymed.training.batch_loss import Outcome
 from raymed.training.phases import train_only, unfrozen
-from raymed.training.steps import Outcome
 
 _log = logging.getLogger(__name__)
 

@@ -27,11 +27,15 @@ from raymed.training.loop import EpochEnd, Trainer
 from raymed.training.micro_batch import MicroBatch
 from raymed.training.movement import GroupMoved, first_weights, model_movement
 from raymed.training.progress import Curve, Progress
+from raymed.training.prototypes import fit_prototypes
 from raymed.training.ranks import ALONE, Ranks
 from raymed.training.seeds import FIRST_WEIGHTS, derive_seed
 
 _CURVE_SAMPLES = 4
 """Held-out samples a patient that an epoch's diagnostic loss is read from."""
+
+_PROTOTYPE_SAMPLES = 32
+"""Training samples a class that prototypes rest on until the last epoch; then all of them."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,19 @@ def train_fold(
     yield from _run(trainer, model, resumed.optimizer if resumed else None, epochs, context)
     if not ranks.first:
         return []
+    fit_prototypes(model, inputs, trainer.rows, samples.labels[trainer.rows])
     rows = np.concatenate([samples.held_out_rows(fold), samples.test_rows()])
     logits = inputs.predict_all(model, rows, samples.classes)
     if not np.isfinite(logits).all():
         raise TrainingError("the trained model predicts values that are not finite")
     predictions = prediction_table(
-        samples, rows, logits, member=context.member, fold=fold, seed=context.seed
+        samples,
+        rows,
+        logits,
+        member=context.member,
+        fold=fold,
+        seed=context.seed,
+        evidential=recipe.evidential is not None,
     )
     _write_table(predictions, context.attempt / "predictions.parquet")
     _write_table(pa.Table.from_pylist(epochs), context.attempt / "epochs.parquet")
@@ -133,6 +144,8 @@ def _run(
 
 def _describe(event: EpochEnd, trainer: Trainer, model: Classifier) -> dict[str, Any]:
     """Write one epoch down, with a diagnostic loss on a few held-out samples a patient."""
+    learned = trainer.samples.labels[trainer.rows]
+    fit_prototypes(model, trainer.inputs, trainer.rows, learned, _PROTOTYPE_SAMPLES)
     rows = _few_of_each_patient(trainer.samples, trainer.fold)
     logits = torch.from_numpy(trainer.inputs.predict_all(model, rows, trainer.samples.classes))
     labels = torch.from_numpy(trainer.samples.labels[rows])

@@ -14,7 +14,7 @@ from raymed.config import Augmentation
 from raymed.data.augmentation import augment
 from raymed.data.batches import Indices, as_images, inference_batches
 from raymed.data.decoded.streaming import StreamedImages
-from raymed.models import Classifier
+from raymed.models import Classifier, Outputs
 from raymed.training.freeing import free_memory
 
 INFERENCE_BATCH = 64
@@ -59,6 +59,15 @@ class Inputs:
                 logits = model(batch)
         return torch.as_tensor(logits).float()
 
+    def outputs(self, model: nn.Module, batch: torch.Tensor, labels: torch.Tensor) -> Outputs:
+        """Run the same part in training: what is compared with the labels int64 [b], float32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            if self.features and isinstance(model, Classifier):
+                found = model.learn(batch, labels)
+            else:
+                found = model(batch, labels)
+        return Outputs(found.logits.float(), found.features.float(), found.labels)
+
     def predict_all(
         self, model: Classifier, rows: Indices, classes: int
     ) -> npt.NDArray[np.float32]:
@@ -81,7 +90,12 @@ class Inputs:
             yield part, predicted.cpu().numpy()
 
     def features_of(self, model: Classifier, rows: Indices) -> npt.NDArray[np.float32]:
-        """Give the backbone's features of image rows, float32 [rows, width]; sets eval."""
+        """Give the backbone's features of rows, float32 [rows, width]; sets eval.
+
+        Features that are the inputs are given as they are.
+        """
+        if self.features:
+            return np.asarray(self.array[rows], dtype=np.float32)
         return np.concatenate([part for _, part in self.feature_batches(model, rows)])
 
     def feature_batches(

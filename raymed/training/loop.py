@@ -15,18 +15,23 @@ from torch import nn
 
 from raymed.config import Phase, Recipe
 from raymed.data.batches import Indices, epoch_samples, split_batches
+from raymed.data.episodes import episodes
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
-from raymed.losses import balanced_weights
-from raymed.models import Classifier
+from raymed.losses import balanced_weights, draw_mix
+from raymed.models import Classifier, mixing_points
 from raymed.optim import rate_factor
+from raymed.training.batch_loss import Batch, BatchLoss
+from raymed.training.draws import Draws
 from raymed.training.inputs import Inputs
 from raymed.training.micro_batch import LEAST, MicroBatch
+from raymed.training.objective import Objective
 from raymed.training.optimizer_state import TensorState, restore_optimizer
 from raymed.training.phases import begin_phase, enter_phase
 from raymed.training.ranks import ALONE, Ranks
-from raymed.training.seeds import AUGMENTATION, DROPOUT, SAMPLES, derive_seed
-from raymed.training.steps import BatchLoss, Outcome, rehearse, take_fitting_step
+from raymed.training.seeds import SAMPLES
+from raymed.training.steps import rehearse, take_fitting_step
+from raymed.training.tally import Tally
 
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
@@ -64,7 +69,8 @@ class EpochEnd:
 class Trainer:
     """What stays the same over a fold's training: data, seeds, the recipe.
 
-    Only `micro` learns, where a batch is more than the device's memory holds.
+    Only `micro` learns, where a batch is more than the device's memory holds; `points`, where
+    hidden layers can be mixed, are found when the first model trains.
     """
 
     recipe: Recipe
@@ -74,6 +80,7 @@ class Trainer:
     seed: int
     ranks: Ranks = ALONE
     micro: MicroBatch = field(default_factory=MicroBatch)
+    points: list[str] = field(default_factory=list, init=False)
 
     @cached_property
     def rows(self) -> Indices:
@@ -85,15 +92,25 @@ class Trainer:
         rng = np.random.default_rng([self.seed, self.fold, SAMPLES, epoch])
         patients = self.samples.patients[self.rows]
         drawn = epoch_samples(self.rows, patients, self.recipe.samples_per_patient, rng)
+        if self.recipe.head.kind == "prototypical":
+            labels, patients = self.samples.labels[drawn], self.samples.patients[drawn]
+            return episodes(drawn, labels, patients, self.recipe.batch_size, rng)
         return split_batches(drawn, self.recipe.batch_size, LEAST * self.recipe.workers)
 
     @cached_property
-    def class_weights(self) -> torch.Tensor | None:
-        """What each class's loss is multiplied with, or None."""
-        if self.recipe.class_weights is None:
-            return None
-        labels = self.samples.labels[self.rows]
-        return balanced_weights(labels, self.samples.classes).to(self.inputs.device)
+    def objective(self) -> Objective:
+        """What is minimised."""
+        labels, classes, weights = self.samples.labels[self.rows], self.samples.classes, None
+        if self.recipe.class_weights is not None:
+            weights = balanced_weights(labels, classes).to(self.inputs.device)
+        return Objective(self.recipe, classes, weights)
+
+    @cached_property
+    def _patient_numbers(self) -> Indices:
+        """A number a patient, for what tells patients apart: triplets alone do."""
+        if self.recipe.triplet is None:
+            return np.zeros(len(self.samples.patients), dtype=np.int64)
+        return np.unique(self.samples.patients.astype(str), return_inverse=True)[1]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -120,7 +137,7 @@ class Trainer:
                 optimizer = self.enter(model, phase)
                 if self.ranks.world > 1 and may_run_out(self.inputs.device):
                     largest = max(self.epoch_batches(first + start), key=len)
-                    rehearse(self.batch_loss(model, largest, torch.Generator()), self.micro)
+                    rehearse(self.batch_loss(model, largest, self.draws(first)), self.micro)
                 shared = self.ranks.wrap(model)
                 if start and state is not None:
                     restore_optimizer(optimizer, state)
@@ -130,7 +147,15 @@ class Trainer:
 
     def enter(self, model: Classifier, phase: Phase) -> torch.optim.Optimizer:
         """Set what a phase trains, and build its fresh optimizer."""
+        mixup = self.recipe.mixup
+        hidden = mixup is not None and mixup.kind == "manifold" and not self.inputs.features
+        if hidden and not self.points:
+            self.points.extend(mixing_points(model, self.recipe.size))
         return begin_phase(self.recipe, model, phase)
+
+    def draws(self, epoch: int) -> Draws:
+        """Begin the draws of an epoch, counted from 0 over all phases."""
+        return Draws.begin(self.seed, self.fold, epoch, *self.ranks.seed_keys())
 
     def _epoch(
         self,
@@ -143,19 +168,14 @@ class Trainer:
     ) -> Iterator[StepEnd | EpochEnd]:
         phase, number = self.recipe.phases[index], first + epoch
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm, epoch=epoch)
-        keys = (number, *self.ranks.seed_keys())
-        torch.manual_seed(derive_seed(self.seed, self.fold, DROPOUT, *keys))
-        generator = torch.Generator().manual_seed(
-            derive_seed(self.seed, self.fold, AUGMENTATION, *keys)
-        )
-        batches = self.epoch_batches(number)
-        started, tally = time.monotonic(), _Tally()
+        batches, draws = self.epoch_batches(number), self.draws(number)
+        started, tally = time.monotonic(), Tally()
         for step, rows in enumerate(batches):
             factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
             behind = (number * len(batches) + step) / (self.epochs * len(batches))
-            loss = self.batch_loss(shared, rows, generator)
+            loss = self.batch_loss(shared, rows, draws, number)
             outcome = take_fitting_step(optimizer, loss, self.recipe, behind, self.micro)
             tally.count(outcome, len(rows))
             if tally.refused > self._patience or tally.refused == len(batches):
@@ -182,49 +202,20 @@ class Trainer:
         return 0 if self.recipe.sam is None else _PATIENCE
 
     def batch_loss(
-        self, model: nn.Module, batch_rows: Indices, generator: torch.Generator
+        self, model: nn.Module, batch_rows: Indices, draws: Draws, epoch: int = 0
     ) -> BatchLoss:
         """Load this process's share of a batch."""
-        rows = self.ranks.share(batch_rows)
-        return BatchLoss(
-            model,
-            self.inputs,
-            self.inputs.training_batch(rows, self.recipe.augmentation, generator),
-            torch.from_numpy(self.samples.labels[rows]).to(self.inputs.device),
-            self.class_weights,
-            self.recipe.label_smoothing,
-            self.ranks,
-            len(batch_rows),
+        rows, mixup, device = self.ranks.share(batch_rows), self.recipe.mixup, self.inputs.device
+        values = self.inputs.training_batch(rows, self.recipe.augmentation, draws.augmentation)
+        mix = None if mixup is None else draw_mix(mixup, values, self.points, draws.mixing)
+        labels, patients = (
+            torch.from_numpy(column[rows]).to(device)
+            for column in (self.samples.labels, self._patient_numbers)
         )
-
-
-@dataclass
-class _Tally:
-    """Sums over an epoch's steps; `refused` are those in a row that changed nothing."""
-
-    loss_sum: float = 0.0
-    hits: int = 0
-    images: int = 0
-    skipped: int = 0
-    refused: int = 0
-
-    def count(self, outcome: Outcome, images: int) -> None:
-        """Add a step."""
-        if not outcome.stepped:
-            self.skipped, self.refused = self.skipped + 1, self.refused + 1
-            return
-        self.loss_sum += outcome.loss * images
-        self.hits, self.images, self.refused = self.hits + outcome.correct, self.images + images, 0
-
-    @property
-    def loss(self) -> float:
-        """The mean over images so far."""
-        return self.loss_sum / max(1, self.images)
-
-    @property
-    def accuracy(self) -> float:
-        """The share of images classified rightly so far."""
-        return self.hits / max(1, self.images)
+        batch = Batch(values, labels, patients, mix)
+        return BatchLoss(
+            model, self.inputs, batch, self.objective, self.ranks, len(batch_rows), epoch
+        )
 
 
 def may_run_out(device: torch.device) -> bool:

@@ -8,12 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from raymed.errors import InputError
 from raymed.models import Classifier
 from raymed.training.loop import Trainer
-from raymed.training.seeds import AUGMENTATION, DROPOUT, derive_seed
 from raymed.training.steps import take_fitting_step
 
 _MEMORY = 0.95
@@ -52,17 +49,14 @@ def rate_range(
         )
     chosen = trainer.recipe.phases[phase]
     optimizer = trainer.enter(model, chosen)
-    torch.manual_seed(derive_seed(trainer.seed, trainer.fold, DROPOUT, 0))
-    generator = torch.Generator().manual_seed(
-        derive_seed(trainer.seed, trainer.fold, AUGMENTATION, 0)
-    )
+    draws = trainer.draws(0)
     batches = itertools.chain.from_iterable(map(trainer.epoch_batches, itertools.count()))
     mean, least = 0.0, math.inf
     for step, rows in zip(range(steps), batches, strict=False):
         lr = low * (high / low) ** (step / (steps - 1))
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] / chosen.lr * lr
-        loss = trainer.batch_loss(model, rows, generator)
+        loss = trainer.batch_loss(model, rows, draws)
         outcome = take_fitting_step(optimizer, loss, trainer.recipe, 1.0, trainer.micro)
         if not outcome.stepped:
             return

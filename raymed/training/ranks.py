@@ -55,6 +55,12 @@ class Ranks:
         distributed.all_reduce(sums)
         return [float(value) for value in sums]
 
+    def added(self, values: torch.Tensor) -> torch.Tensor:
+        """Add a tensor up over the processes; every one has the same shape and device."""
+        if self.world > 1:
+            distributed.all_reduce(values)
+        return values
+
     def least(self, value: int | None) -> int | None:
         """Give the least that any of the processes has; None where none has any."""
         if self.world == 1:

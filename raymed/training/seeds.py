@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS, SEEN_SAMPLES, VIEWS = range(7)
+FIRST_WEIGHTS, SAMPLES, AUGMENTATION, DROPOUT, SHARPNESS, SEEN_SAMPLES, VIEWS, MIXING = range(8)
 
 
 def derive_seed(seed: int, *keys: int) -> int:

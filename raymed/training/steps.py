@@ -1,9 +1,7 @@
 """One optimizer step on one batch: plain, or sharpness-aware; in parts where memory ran out."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -13,71 +11,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from raymed.config import Recipe, Sam
 from raymed.errors import TrainingError
-from raymed.losses import cross_entropy
 from raymed.optim import SAM, PassTooLargeError, one_pass, sam_step
+from raymed.training.batch_loss import BatchLoss, Outcome
 from raymed.training.freeing import free_memory
-from raymed.training.inputs import Inputs
 from raymed.training.micro_batch import LEAST, MicroBatch
-from raymed.training.ranks import Ranks
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a step did: the whole batch's mean loss, in nats, and how many of it were right."""
-
-    loss: float
-    correct: int
-    stepped: bool
-
-
-@dataclass
-class BatchLoss:
-    """The loss of this process's share of a batch; called anew in each pass of a step.
-
-    `size` counts the samples of the whole batch, over all processes. The share may go through the
-    model in `parts`: the mean of their losses is the loss of all of it.
-    """
-
-    model: nn.Module
-    inputs: Inputs
-    images: torch.Tensor
-    labels: torch.Tensor
-    weights: torch.Tensor | None
-    smoothing: float
-    ranks: Ranks
-    size: int
-    parts: Sequence[slice] = (slice(None),)
-    _correct: list[torch.Tensor] = field(default_factory=list, init=False)
-
-    def cut(self, micro: MicroBatch) -> None:
-        """Begin a step anew, with so much at once."""
-        self.parts = micro.cut(len(self.labels))
-        self._correct.clear()
-
-    def __call__(self, part: int = 0) -> torch.Tensor:
-        """Compute it, of one of the parts."""
-        rows = self.parts[part]
-        logits, labels = self.inputs.logits(self.model, self.images[rows]), self.labels[rows]
-        self._correct.append((logits.detach().argmax(1) == labels).sum())
-        loss, own = cross_entropy(logits, labels, self.weights, self.smoothing), len(self.labels)
-        if len(self.parts) > 1:
-            loss = loss * (len(labels) * len(self.parts) / own)
-        return self.ranks.weigh(loss, own, self.size)
-
-    def of_first(self, samples: int) -> "BatchLoss":
-        """Take the loss of the first so many samples, in parts that are no larger."""
-        largest = max(len(self.labels[part]) for part in self.parts)
-        parts, rows = MicroBatch(largest).cut(samples), slice(samples)
-        return replace(self, images=self.images[rows], labels=self.labels[rows], parts=parts)
-
-    def outcome(self, loss: torch.Tensor, *, skipped: bool = False) -> Outcome:
-        """Add up over the processes; of several passes the first one over all samples counts."""
-        mine = float(loss.detach()) / self.ranks.world
-        hits = sum(float(part) for part in self._correct[: len(self.parts)])
-        value, correct = self.ranks.total(mine, hits)
-        return Outcome(value, int(correct), math.isfinite(value) and not skipped)
 
 
 def take_fitting_step(
@@ -94,7 +33,11 @@ def take_fitting_step(
     of several processes, which all must take as many passes, at once: they have rehearsed.
     """
     alone = loss.ranks.world == 1
-    return _fitted(loss, micro, partial(take_step, optimizer, loss, recipe, done), again=alone)
+    step = partial(take_step, optimizer, loss, recipe, done)
+    outcome = _fitted(loss, micro, step, again=alone)
+    if outcome.stepped:
+        loss.settle()
+    return outcome
 
 
 def rehearse(loss: BatchLoss, micro: MicroBatch) -> None:
@@ -119,8 +62,8 @@ def _fitted(loss: BatchLoss, micro: MicroBatch, go: Callable[[], Value], *, agai
         try:
             return go()
         except PassTooLargeError as error:
-            largest = max(len(loss.labels[part]) for part in loss.parts)
-            if not again or not micro.halve(len(loss.labels)):
+            largest = max(len(loss.batch.labels[part]) for part in loss.parts)
+            if not (again and loss.divisible and micro.halve(loss.samples)):
                 raise _too_large(largest, error) from None
         # here, where what the exception held of the passes is gone
         loss.model.zero_grad(set_to_none=True)
@@ -145,9 +88,8 @@ def take_step(
     if not isinstance(optimizer, SAM) or recipe.sam is None:
         return _plain(optimizer, loss, clip)
     _climb_late(optimizer, recipe.sam, done)
-    samples = len(loss.labels)
-    part = max(LEAST, round(recipe.sam.part * samples))
-    climb = loss.of_first(part) if part < samples else None
+    part = max(LEAST, round(recipe.sam.part * loss.samples))
+    climb = loss.of_first(part) if part < loss.samples else None
     step = sam_step(
         loss.model,
         optimizer,

@@ -6,11 +6,13 @@ import torch
 from raymed.config import Recipe
 from raymed.data.decoded.streaming import Source, open_images
 from raymed.models import build_classifier
+from raymed.training.batch_loss import Batch, BatchLoss
 from raymed.training.inputs import INFERENCE_BATCH, Inputs
 from raymed.training.micro_batch import MicroBatch
+from raymed.training.objective import Objective
 from raymed.training.phases import begin_phase
 from raymed.training.ranks import ALONE
-from raymed.training.steps import BatchLoss, take_fitting_step
+from raymed.training.steps import take_fitting_step
 
 _STEPS = 2
 """Steps of each phase: the optimizer has its state from the second one on."""
@@ -32,12 +34,13 @@ def try_steps(recipe: Recipe, images: Source, classes: int, device: str) -> Micr
         rows = np.arange(min(count, recipe.batch_size + _JOINED))
         batch = inputs.training_batch(rows, recipe.augmentation, torch.Generator().manual_seed(0))
         labels = torch.zeros(len(rows), dtype=torch.int64, device=place)
+        of_one = Batch(batch, labels, torch.arange(len(rows), device=place))
         for phase in recipe.phases:
             optimizer = begin_phase(recipe, model, phase)
             for _ in range(_STEPS):
-                smoothing = recipe.label_smoothing
-                args = (model, inputs, batch, labels, None, smoothing, ALONE, len(rows))
-                take_fitting_step(optimizer, BatchLoss(*args), recipe, 1.0, micro)
+                objective = Objective(recipe, classes)
+                loss = BatchLoss(model, inputs, of_one, objective, ALONE, len(rows))
+                take_fitting_step(optimizer, loss, recipe, 1.0, micro)
     some = np.arange(min(count, INFERENCE_BATCH))
     if recipe.is_probe:
         inputs.features_of(model, some)

@@ -56,6 +56,22 @@ def test_predictions_from_python_equal_those_of_the_command(
     pd.testing.assert_frame_equal(table.reset_index(drop=True), said)
 
 
+def test_without_evidential_members_the_table_has_no_columns_of_evidence(
+    run: Path, scans: Path
+) -> None:
+    assert list(package.load_stack(run).predict(scans)) == [
+        "level",
+        "image",
+        "predicted",
+        "probability_healthy",
+        "probability_sick",
+        "set",
+        "uncertainty",
+        "expected_entropy",
+        "disagreement",
+    ]
+
+
 def test_averaged_views_say_what_they_are_and_that_calibration_was_fitted_without(
     raymed: Call, run: Path, scans: Path, tmp_path: Path
 ) -> None:

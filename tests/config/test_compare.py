@@ -59,3 +59,9 @@ def test_the_first_recipe_that_is_no_probe_is_varied(read: Read) -> None:
 
 def test_a_transformer_may_be_written_as_a_word(read: Read) -> None:
     assert read("compare.transformer=test_vit").compare.transformer == Transformer(model="test_vit")
+
+
+def test_what_trains_models_of_its_own_is_compared_only_where_it_is_asked_for(read: Read) -> None:
+    assert read().compare.techniques == ("sam", "progressive", "architecture", "ensemble")
+    asked = read("compare.techniques=[mixup, squeeze_excite]").compare.techniques
+    assert asked == ("mixup", "squeeze_excite")

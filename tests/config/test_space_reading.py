@@ -175,3 +175,32 @@ def test_phases_may_be_chosen_as_a_whole() -> None:
     assert len(recipe_at(space, {"phases": "as it is"}).phases) == 3
     one = recipe_at(space, {"phases": "1 phase", "phases.0.lr": 0.01})
     assert [phase.epochs for phase in one.phases] == [9]
+
+
+def test_options_of_a_recipe_may_be_chosen_and_go_by_words() -> None:
+    space = read(
+        "head: {choices: [linear, cosine, {kind: cosine, scale: 30}]}\n"
+        "squeeze_excite: {stages: {choices: [[1, 2], [3]]}}\n"
+        "evidential: {choices: [none, {anneal: 5}]}\n"
+        "mixup: {choices: [none, {alpha: {low: 0.1, high: 1}}]}\n"
+    )
+    assert [leaf.ends for leaf in space.leaves[:3]] == [
+        ("linear", "cosine", "kind=cosine, scale=30.0"),
+        ("1, 2", "3"),
+        ("none", "anneal=5"),
+    ]
+    chosen = recipe_at(
+        space,
+        {
+            "head": "kind=cosine, scale=30.0",
+            "squeeze_excite.stages": "1, 2",
+            "evidential": "none",
+            "mixup": "alpha",
+            "mixup.alpha": 0.4,
+        },
+    )
+    assert (chosen.head.scale, chosen.evidential) == (30, None)
+    assert chosen.squeeze_excite is not None
+    assert chosen.squeeze_excite.stages == (1, 2)
+    assert chosen.mixup is not None
+    assert chosen.mixup.alpha == 0.4

@@ -157,6 +157,18 @@ def test_errors_in_stages_are_those_of_class_indices(table):
         agree(metric(rows), rows, weights, known)
 
 
+@pytest.mark.parametrize("power", [1, 2])
+@given(table=weighted_tables())
+def test_the_expected_cost_is_that_of_drawing_a_class_by_its_probability(table, power):
+    rows, weights = table
+
+    def known(y, k, p):
+        drawn = [[p[i, j] * abs(j - y[i]) ** power for j in range(CLASSES)] for i in range(len(y))]
+        return np.sum(drawn) / len(y) if len(y) else None
+
+    agree(metrics.expected_cost(rows, power), rows, weights, known)
+
+
 @oracle_test
 @given(weighted_tables())
 def test_auroc_with_ties_is_scikit_learns(table):

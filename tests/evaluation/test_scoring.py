@@ -31,7 +31,8 @@ def test_headline_figures_come_in_the_order_of_the_report():
     more = score(
         *table(), NAMES, level="image", folds=5, draws=10, ordinal=True, positive=["early", "late"]
     )
-    assert list(more.metrics) == [*always, "kappa", "stage_error", "off_by_one", "binary_auroc"]
+    of_stages = ["kappa", "stage_error", "off_by_one", "expected_cost", "expected_squared_cost"]
+    assert list(more.metrics) == [*always, *of_stages, "binary_auroc"]
 
 
 def test_figures_at_image_level_are_scikit_learns():

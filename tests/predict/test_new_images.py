@@ -16,7 +16,7 @@ from raymed.data.decoded.streaming import StreamedImages
 from raymed.data.images import inspect_images
 from raymed.errors import InputError
 from raymed.predict import NewImages
-from raymed.predict.stack import _decoded
+from raymed.predict.decoding import decode_images
 from tests.data.pixels.scans import write_dicom, write_nifti
 from tests.disks import tiny_disk
 
@@ -69,10 +69,10 @@ def test_new_images_are_decoded_for_each_batch_where_the_disk_has_no_room(tmp_pa
         Image.fromarray(pixels).save(paths[-1])
     trained_on = Manifest(pd.DataFrame(), ("a", "b"), True, 1)
     with tiny_disk(tmp_path / "small", "16k"):
-        streamed = _decoded(paths, 96, trained_on, tmp_path / "small")
+        streamed = decode_images(paths, 96, trained_on, tmp_path / "small")
         assert isinstance(streamed, StreamedImages)
         assert list((tmp_path / "small").iterdir()) == []
-        kept = _decoded(paths, 96, trained_on, tmp_path)
+        kept = decode_images(paths, 96, trained_on, tmp_path)
         np.testing.assert_array_equal(streamed[:], kept)
 
 

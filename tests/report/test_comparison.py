@@ -50,6 +50,12 @@ def _comparison(declared: bool = True) -> dict[str, Any]:
     unmeasured = {"train_accuracy": None, "sharpness": None, "peak_bytes": None}
     rows += [_row("best single member", "ensemble") | unmeasured]
     rows += [_row("stack", "ensemble", gain=0.01) | unmeasured]
+    stacks = [
+        _row(f"stack {word}", "evidential", won)
+        | unmeasured
+        | {"recipe": "mean", "size": size, "users": "doubting <1>", "sites": {}}
+        for word, won, size in (("without", None, 4), ("with", 0.03, 5))
+    ]
     return {
         "schema": 1,
         "name": "toy",
@@ -68,6 +74,7 @@ def _comparison(declared: bool = True) -> dict[str, Any]:
         "device": "cpu",
         "left_out": [{"technique": "architecture", "name": "ViT", "reason": "none is <named>"}],
         "rows": rows,
+        "stacks": stacks,
     }
 
 
@@ -101,7 +108,7 @@ def test_the_page_says_each_verdict_and_what_was_left_out_and_loads_nothing(
     page = write_comparison(_write(tmp_path)).read_text(encoding="utf-8")
 
     assert page.count("better</td>") == 1
-    assert page.count("no difference could be shown") == 1
+    assert page.count("no difference could be shown") == 2  # the ensemble's, and of the stack
     assert "Architecture, ViT: none is &lt;named&gt;." in page
     assert "tuned &lt;SAM&gt;" in page
     assert "1 min 15 s" in page
@@ -110,6 +117,25 @@ def test_the_page_says_each_verdict_and_what_was_left_out_and_loads_nothing(
     assert "<script" not in page
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
     assert "Leakage was not excluded" not in page
+
+
+def test_the_page_says_what_a_technique_adds_to_the_stack(tmp_path: Path) -> None:
+    page = write_comparison(_write(tmp_path)).read_text(encoding="utf-8")
+
+    table = page.split('<section id="stacks">')[1].split("</section>")[0]
+    assert "Evidential learning" in table
+    assert "doubting &lt;1&gt;" in table
+    assert "4 of 5" in table
+    assert "no difference could be shown" in table
+
+
+def test_a_comparison_of_an_older_version_has_a_page_without_stacks(tmp_path: Path) -> None:
+    run = _write(tmp_path)
+    file = run.comparison_folder / "comparison.json"
+    older = {key: value for key, value in _comparison().items() if key != "stacks"}
+    write_json(file, older)
+
+    assert '<section id="stacks">' not in write_comparison(run).read_text(encoding="utf-8")
 
 
 def test_undeclared_patients_are_said_on_the_page(tmp_path: Path) -> None:
@@ -125,7 +151,11 @@ def test_the_table_has_a_row_a_choice_and_every_figure_in_full(tmp_path: Path) -
 
     table = pd.read_csv(run.comparison_folder / "comparison.csv").set_index("choice")
 
-    assert table.index.tolist() == ["AdamW", "SAM", "best single member", "stack"]
+    assert table.index.tolist() == [
+        *("AdamW", "SAM", "best single member", "stack"),
+        *("stack without", "stack with"),
+    ]
+    assert table.loc["stack with", "gain_log_loss_value"] == pytest.approx(0.03)
     sam = table.loc["SAM"]
     assert sam["gain_log_loss_low"] == pytest.approx(0.15)
     assert sam["gain_accuracy_p_holm"] == 0.004

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from raymed.config import parse_experiment, write_experiment
+from raymed.config import Recipe, parse_experiment, write_experiment
 from raymed.files import read_json, write_json, write_text
 from raymed.report import write_report
 from raymed.report.checklist import AUTHOR, checklists, guidelines
 from raymed.report.facts import FACTS
 from raymed.report.material import Material, read_material
 from raymed.report.method import methods
+from raymed.report.recipes import describe_recipe
 from raymed.runs import RunFolder
 
 Make = Callable[..., RunFolder]
@@ -95,6 +96,57 @@ def test_augmentation_is_told_as_strong_as_it_was(make_run: Make, tmp_path: Path
         "motion blur (up to 1 % of the side), a bias field (±10 %), brightness (±0.025), contrast "
         "(±10 %), gamma (up to 1.15, or its inverse) and speckle noise (0.05)"
     ) in told
+
+
+HEADS: dict[str, dict[str, Any]] = {
+    "a new head;": {},
+    "a new cosine head (scale 16 at first, trained, margin 0.3)": {
+        "head": {"kind": "cosine", "scale": 16, "learn_scale": True, "margin": 0.3}
+    },
+    "a new cosine head (scale 20)": {"head": "cosine"},
+    "a new prototypical head (1 support image of each class an episode, 32 dimensions;": {
+        "head": {"kind": "prototypical", "shots": 1, "embedding_dim": 32}
+    },
+    "a new head for ordered classes (CORN, Shi et al. 2023)": {"head": "corn"},
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "an evidential loss (Sensoy et al. 2018), its price of wrong evidence annealed over 4 epochs": {
+        "evidential": {"anneal": 4}
+    },
+    "a triplet loss beside the main one (weight 0.1, margin 0.2, semi-hard mining)": {
+        "triplet": {"mining": "semi-hard"}
+    },
+    "a center loss beside the main one (weight 0.01, centres moved by 0.5)": {
+        "center": {"weight": 0.01}
+    },
+    "manifold mixup (alpha 0.2)": {"mixup": {}},
+    "mixup of images (alpha 0.4)": {"mixup": {"kind": "input", "alpha": 0.4}},
+    "CutMix (alpha 1)": {"mixup": {"kind": "cutmix", "alpha": 1}},
+    "squeeze-and-excitation blocks after all stages (reduction 16)": {"squeeze_excite": {}},
+    "squeeze-and-excitation blocks after stages 1 and 3 (reduction 8)": {
+        "squeeze_excite": {"stages": [1, 3], "reduction": 8}
+    },
+    "squeeze-and-excitation blocks after stage 2 (reduction 16)": {
+        "squeeze_excite": {"stages": [2]}
+    },
+    "ordinal label smoothing (absolute distance, temperature 0.5)": {
+        "ordinal_smoothing": {"distance": "absolute"}
+    },
+}
+
+
+@pytest.mark.parametrize("words", HEADS | OPTIONS)
+def test_every_option_of_a_recipe_is_told_in_words(words: str) -> None:
+    given = {"model": "resnet18", **(HEADS | OPTIONS)[words]}
+
+    assert words in describe_recipe(Recipe.model_validate(given))
+
+
+def test_what_a_recipe_leaves_out_is_not_told() -> None:
+    told = describe_recipe(Recipe.model_validate({"model": "resnet18"}))
+
+    for word in ("evidential", "triplet", "center", "mix", "squeeze", "ordinal", "cosine"):
+        assert word not in told.replace("cosine schedule", "").lower()
 
 
 def test_a_binary_question_tells_how_its_threshold_was_chosen(make_run: Make) -> None:

@@ -94,6 +94,14 @@ def test_a_probe_is_not_tried_with_sam() -> None:
     assert set(default_tree(Recipe.model_validate(probe))) == {"phases", "optimizer"}
 
 
+def test_a_prototypical_recipe_is_tried_with_sam_on_whole_episodes() -> None:
+    recipe = Recipe.model_validate({"model": "resnet18", "head": "prototypical"})
+    space = space_of(Search(), recipe)
+    climbing = [recipe_at(space, point).sam for point in known_points(space)]
+    assert {sam.part for sam in climbing if sam is not None} <= {1.0}
+    assert default_tree(recipe)["sam"]["choices"][1]["part"] == 1.0
+
+
 def test_known_points_hold_what_did_well_on_our_data() -> None:
     tuned = {"model": "mobilenetv2_100", "phases": [{"epochs": 5, "lr": 2e-4, "ratio": 0.1}]}
     space = space_of(Search(), Recipe.model_validate(tuned))

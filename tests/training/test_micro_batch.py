@@ -135,7 +135,7 @@ def test_parts_pull_as_the_whole_batch_does(
         plan = recipe(sam=sam, optimizer={"name": "sgd", "clip": 0.05}, **PLAIN)
         driver, model = trainer(plan), model_of(plan)
         optimizer = driver.enter(model, plan.phases[0])
-        loss = driver.batch_loss(model, driver.rows[:7], torch.Generator())
+        loss = driver.batch_loss(model, driver.rows[:7], driver.draws(0))
         outcome = take_fitting_step(optimizer, loss, plan, 0.0, MicroBatch(most))
         gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
         steps[most] = outcome, torch.cat(gradients)
@@ -171,7 +171,7 @@ def test_memory_that_runs_out_in_the_optimizer_is_not_tried_again(
     plan = recipe(**PLAIN)
     driver, model = trainer(plan), model_of(plan)
     optimizer = driver.enter(model, plan.phases[0])
-    loss = driver.batch_loss(model, driver.rows[:7], torch.Generator())
+    loss = driver.batch_loss(model, driver.rows[:7], driver.draws(0))
 
     def run_out() -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import distributed
 
+from raymed.config import Recipe
 from raymed.data.predictions import logits_of
 from raymed.training import FoldContext, Ranks, train_fold
 from tests.forked import exit_code, forked
@@ -33,9 +34,18 @@ def one_rank(rank: int, place: Path) -> None:
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("sam", ["none", {"synchronised": True, "rho": 0.5}])
+ALIKE: list[dict[str, Any]] = [
+    {},
+    {"sam": {"synchronised": True, "rho": 0.5}},
+    {"center": {"weight": 0.1}, "head": "cosine"},
+    {"evidential": {"anneal": 1}},
+    {"head": "corn", "ordinal_smoothing": {}},
+]
+
+
+@pytest.mark.parametrize("options", ALIKE, ids=str)
 def test_two_processes_give_the_predictions_of_one(
-    toy: Any, recipe: Make, run: Make, tmp_path: Path, sam: Any
+    toy: Any, recipe: Make, run: Make, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     """18 rows in batches of 7, 7 and 4: shares of 4 and 3 are weighed by what they hold.
 
@@ -49,18 +59,33 @@ def test_two_processes_give_the_predictions_of_one(
         workers=2,
         freeze_batchnorm=True,
         class_weights="balanced",
-        sam=sam,
+        **options,
     )
-    (tmp_path / "attempt").mkdir()
-    (tmp_path / "plan").write_bytes(pickle.dumps((plan, toy.samples, toy.images)))
-    ranks = [forked(one_rank, rank, tmp_path) for rank in (0, 1)]
 
-    assert [exit_code(process, 180) for process in ranks] == [0, 0]
-    alone = run(plan)
-    shared = logits_of(pq.read_table(tmp_path / "attempt" / "predictions.parquet"))
-    expected = logits_of(alone.predictions)
+    shared = trained_by_two(plan, toy, tmp_path)
+
+    expected = logits_of(run(plan).predictions)
     assert np.abs(expected).max() > 0.005
     np.testing.assert_allclose(shared, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["manifold", "input", "cutmix"])
+def test_two_processes_each_mix_their_share(
+    toy: Any, recipe: Make, tmp_path: Path, kind: str
+) -> None:
+    phases = ({"train": "all", "epochs": 2, "lr": 1e-3},)
+    plan = recipe(phases=phases, workers=2, mixup={"kind": kind, "alpha": 1}, sam={"rho": 0.1})
+
+    assert np.isfinite(trained_by_two(plan, toy, tmp_path)).all()
+
+
+def trained_by_two(plan: Recipe, toy: Any, place: Path) -> Any:
+    """Logits of a fold that two processes trained."""
+    (place / "attempt").mkdir()
+    (place / "plan").write_bytes(pickle.dumps((plan, toy.samples, toy.images)))
+    ranks = [forked(one_rank, rank, place) for rank in (0, 1)]
+    assert [exit_code(process, 180) for process in ranks] == [0, 0]
+    return logits_of(pq.read_table(place / "attempt" / "predictions.parquet"))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_part_of_the_batch_is_climbed_on(recipe: Make, model_of: Make, trainer
     plan = recipe(phases=(ALL,), sam={"part": 0.25})
     model = model_of(plan)
     sizes: list[int] = []
-    model.register_forward_hook(lambda *a: sizes.append(len(a[2])))
+    model.register_forward_hook(lambda *a: sizes.append(len(a[1][0])))
     for _ in trainer(plan).train(model):
         pass
     assert sizes[:5] == [2, 8, 2, 8, 2]  # 18 rows in batches of 8; BatchNorm takes no less than 2

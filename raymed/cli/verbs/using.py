@@ -32,6 +32,13 @@ def predict(
         int,
         typer.Option(min=0, help="views of each image to average, changed as in training"),
     ] = 0,
+    support: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder with a folder of a few images for each class, new ones too: asks the "
+            "prototypical members which of them each image is like"
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Predict new images with the stack of a run."""
@@ -45,6 +52,7 @@ def predict(
         patient_pattern=patient_pattern,
         patient_dicom=patient_dicom,
         tta=tta,
+        support=support,
         device=device,
     )
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from raymed.ensemble import (
+    Candidate,
     MetaLearner,
     MetaRows,
+    OofTable,
     choose,
     cross_fit,
     cross_fit_single,
@@ -23,7 +25,7 @@ from raymed.pipeline.scores import member_on_test, stack_on_test
 from raymed.pipeline.stacking import meta_settings
 
 MEAN, STACK = "mean", "stack"
-_UNMEASURED: Mapping[str, Any] = {
+UNMEASURED: Mapping[str, Any] = {
     "train_accuracy": None,
     "sharpness": None,
     "peak_bytes": None,
@@ -51,12 +53,9 @@ def join_repeat(repeat: Repeat) -> Joined:
     """Fit and cross-fit what joins the members of one repeat."""
     oof, members = repeat.oof(repeat.members), tuple(repeat.members.values())
     level = Scorer(repeat.experiment, repeat.prepared).highest
-    wish = repeat.experiment.ensemble
     settings = meta_settings(repeat.experiment)
-    kinds = dict.fromkeys([*wish.meta_learners, MEAN])
-    crossed = {kind: cross_fit(kind, oof, settings) for kind in kinds}
-    chosen = choose([crossed[kind] for kind in wish.meta_learners], oof)
-    names = {MEAN: MEAN, STACK: chosen.kind}
+    crossed, chosen = cross_fitted(repeat, oof)
+    names = {MEAN: MEAN, STACK: chosen}
     learners = {
         name: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
         for name, kind in names.items()
@@ -83,12 +82,20 @@ def join_repeat(repeat: Repeat) -> Joined:
     )
 
 
+def cross_fitted(repeat: Repeat, oof: OofTable) -> tuple[Mapping[str, Candidate], str]:
+    """Cross-fit the experiment's meta-learners and the mean, by kind; and name the chosen one."""
+    wish, settings = repeat.experiment.ensemble, meta_settings(repeat.experiment)
+    kinds = dict.fromkeys([*wish.meta_learners, MEAN])
+    crossed = {kind: cross_fit(kind, oof, settings) for kind in kinds}
+    return crossed, choose([crossed[kind] for kind in wish.meta_learners], oof).kind
+
+
 def joined_contenders(joined: Sequence[Joined], milliseconds: Milliseconds) -> list[Contender]:
     """Hold mean and stack against the best single member."""
     first = joined[0]
     single = {
-        **_UNMEASURED,
-        "recipe": _all_of([each.best.name for each in joined]),
+        **UNMEASURED,
+        "recipe": all_of([each.best.name for each in joined]),
         "training_seconds": fmean(training_seconds(each.best) for each in joined),
         "milliseconds": {b: found["members"][first.best.id] for b, found in milliseconds.items()},
     }
@@ -96,8 +103,8 @@ def joined_contenders(joined: Sequence[Joined], milliseconds: Milliseconds) -> l
     found = [Contender("ensemble", name, None, tuple(each.single for each in joined), single)]
     for way in (MEAN, STACK):
         facts = {
-            **_UNMEASURED,
-            "recipe": _all_of([each.learners[way].kind for each in joined]),
+            **UNMEASURED,
+            "recipe": all_of([each.learners[way].kind for each in joined]),
             "training_seconds": fmean(
                 sum(training_seconds(member) for member in each.members) for each in joined
             ),
@@ -108,5 +115,6 @@ def joined_contenders(joined: Sequence[Joined], milliseconds: Milliseconds) -> l
     return found
 
 
-def _all_of(names: Sequence[str]) -> str:
+def all_of(names: Sequence[str]) -> str:
+    """List names, each once."""
     return ", ".join(dict.fromkeys(names))

@@ -9,7 +9,7 @@ from raymed.data import Folds, Manifest
 from raymed.ensemble import join_members
 from raymed.evaluation import to_patient_level
 from raymed.pipeline.compare.repeats import Repeat
-from raymed.pipeline.members import Member, is_complete, plan_members
+from raymed.pipeline.members import Member, is_complete, member_identity
 from raymed.pipeline.prepare import Prepared
 
 
@@ -22,12 +22,14 @@ def site_accuracies(repeat: Repeat, names: Iterable[str]) -> dict[str, dict[str,
     if not run.folds_file.exists():
         return {}
     divided = Prepared(Manifest.read(run.manifest_file), Folds.read(run.folds_file))
-    members = {each.name: each for each in plan_members(repeat.experiment, run, divided)}
-    return {
-        name: _by_site(members[name], divided)
-        for name in names
-        if is_complete(members[name], divided.folds.count)
-    }
+    found = {}
+    for name in names:
+        recipe = repeat.experiment.recipes[name]
+        identity = member_identity(repeat.experiment, recipe, divided)
+        member = Member(name, recipe, run.member(identity))
+        if is_complete(member, divided.folds.count):
+            found[name] = _by_site(member, divided)
+    return found
 
 
 def _by_site(member: Member, divided: Prepared) -> dict[str, float]:

@@ -4,12 +4,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from raymed.config import Experiment
+from raymed.config import Experiment, Recipe
 from raymed.data import assign_folds
 from raymed.data.samples import SampleColumns
 from raymed.ensemble import OofTable, join_members
+from raymed.errors import InputError
 from raymed.pipeline.events import Event, Note
-from raymed.pipeline.members import Member, Scheme, plan_members
+from raymed.pipeline.members import Member, Scheme, check_episodes, plan_members
 from raymed.pipeline.placement import Placement
 from raymed.pipeline.prepare import Prepared, freeze
 from raymed.pipeline.recording import recorded
@@ -48,24 +49,46 @@ def train_repeats(
     """
     repeats = []
     for number in range(experiment.compare.seeds):
-        own, folder, divided = experiment, run, prepared
+        (own, divided), folder = divide(experiment, prepared, number), run
         if number:
-            seed = (experiment.seed + number) % 2**31
-            own = experiment.model_copy(update={"seed": seed})
-            folder = run.below(f"{COMPARISON}/seed-{seed}")
-            divided = _divide_anew(own, folder, prepared)
-            yield Note(f"once more with seed {seed}")
+            folder = run.below(f"{COMPARISON}/seed-{own.seed}")
+            freeze(own, folder, divided.manifest, divided.folds)
+            yield Note(f"once more with seed {own.seed}")
         events = _train(own, folder, divided, placement)
         repeats.append((yield from recorded(events, folder, experiment.name)))
     return repeats
 
 
-def _divide_anew(experiment: Experiment, run: RunFolder, prepared: Prepared) -> Prepared:
-    """Draw other folds over the same samples; the test split stays, nothing is to learn from it."""
+def divide(experiment: Experiment, prepared: Prepared, number: int) -> tuple[Experiment, Prepared]:
+    """Give a repeat, counted from 0, its seed and its folds; those of the first are the run's own.
+
+    Others are drawn over the same samples; the test split stays, nothing is to learn from it.
+    """
+    if not number:
+        return experiment, prepared
+    own = experiment.model_copy(update={"seed": (experiment.seed + number) % 2**31})
     manifest = prepared.manifest
-    folds = assign_folds(manifest, experiment.data, experiment.seed)
-    freeze(experiment, run, manifest, folds)
-    return Prepared(manifest, folds)
+    return own, Prepared(manifest, assign_folds(manifest, own.data, own.seed))
+
+
+def unfilled(
+    experiment: Experiment, recipes: Mapping[str, Recipe], prepared: Prepared
+) -> dict[str, str]:
+    """Say of variants why the data of some repeat cannot fill their episodes.
+
+    Raises `InputError` where the experiment's own recipes are among them.
+    """
+    found: dict[str, str] = {}
+    for number in range(experiment.compare.seeds):
+        _, divided = divide(experiment, prepared, number)
+        for name, recipe in recipes.items():
+            try:
+                check_episodes(name, recipe, divided)
+            except InputError as error:
+                if name in experiment.recipes:
+                    raise
+                found.setdefault(name, f"{error.fault}")
+    return found
 
 
 def _train(

@@ -1,19 +1,21 @@
 """`raymed compare`: techniques switched on and off, on the same folds and seeds."""
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raymed.config import Experiment, Variants, derive_variants
 from raymed.errors import BuildError, InputError
-from raymed.files import complete, digest, mark_complete, read_json, write_json
-from raymed.pipeline.compare.contenders import Milliseconds, contenders_of
+from raymed.files import complete, mark_complete, read_json, write_json
+from raymed.pipeline.compare.contenders import Contender, Milliseconds, contenders_of
 from raymed.pipeline.compare.gains import compare_contenders
 from raymed.pipeline.compare.joined import Joined, join_repeat, joined_contenders
 from raymed.pipeline.compare.left_out import site_accuracies
-from raymed.pipeline.compare.measured import SEEN_ROWS, measure
-from raymed.pipeline.compare.repeats import Repeat, first_failures, train_repeats
+from raymed.pipeline.compare.measured import measure
+from raymed.pipeline.compare.repeats import first_failures, train_repeats, unfilled
+from raymed.pipeline.compare.subject import Subject, about_comparison, comparison_facts
+from raymed.pipeline.compare.with_and_without import stack_without, with_and_without
 from raymed.pipeline.events import Event, Stage
 from raymed.pipeline.held import held
 from raymed.pipeline.inference import measure_inference
@@ -21,12 +23,9 @@ from raymed.pipeline.members import check_recipe
 from raymed.pipeline.placement import placed
 from raymed.pipeline.prepare import prepare
 from raymed.pipeline.recording import recorded
-from raymed.pipeline.sharpness import SETTINGS
 from raymed.report import COMPARISON_FILES, write_comparison
-from raymed.runs import RunFolder, now
+from raymed.runs import RunFolder
 from raymed.stories import result_of
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -58,27 +57,6 @@ def compare_events(
     return (yield from held(folder, _stages(experiment, folder, sharpness)))
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """What is compared: choices whose members are complete in every repeat."""
-
-    variants: Variants
-    repeats: Sequence[Repeat]
-    joins: bool  # whether single, mean and stack of all members are compared too
-    sharpness: bool
-    device: str
-
-    @property
-    def first(self) -> Repeat:
-        """The repeat in the run's own folder."""
-        return self.repeats[0]
-
-    @property
-    def names(self) -> list[str]:
-        """The recipes that choices need, each once."""
-        return list(dict.fromkeys(choice.recipe for choice in self.variants.choices))
-
-
 def _stages(
     experiment: Experiment, folder: RunFolder, sharpness: bool
 ) -> Generator[Event, None, Compared]:
@@ -92,6 +70,10 @@ def _stages(
     placement = yield from placed(wide, folder)
     events = prepare(experiment, folder, keep=True)
     prepared = yield from recorded(events, folder, experiment.name)
+    unfit = unfilled(experiment, wide.recipes, prepared)
+    variants = variants.without(unfit)
+    kept = {name: recipe for name, recipe in wide.recipes.items() if name not in unfit}
+    wide = wide.model_copy(update={"recipes": kept})
     repeats = yield from train_repeats(wide, folder, prepared, placement)
     failed = first_failures(repeats)
     variants = variants.without({name: f"failed: {why}" for name, why in failed.items()})
@@ -99,7 +81,7 @@ def _stages(
     if not variants.choices and not joins:
         causes = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise BuildError(f"nothing is left to compare ({causes}); logs: {folder.log_folder}")
-    subject = _Subject(variants, repeats, joins, sharpness, placement.own_device)
+    subject = Subject(variants, repeats, joins, sharpness, placement.own_device)
     return Compared(folder, (yield from _compared(subject)), failed)
 
 
@@ -119,22 +101,25 @@ def _built_once(experiment: Experiment) -> Generator[Event, None, Variants]:
     return variants.without(broken)
 
 
-def _compared(subject: _Subject) -> Generator[Event, None, dict[str, Any]]:
+def _compared(subject: Subject) -> Generator[Event, None, dict[str, Any]]:
     """Write the comparison, unless it stands already for these very members; give its JSON."""
     folder = subject.first.run.comparison_folder
     sites = site_accuracies(subject.first, subject.names)
-    about = _about(subject, sites)
+    about = about_comparison(subject, sites)
     done = complete(folder)
     if done is None or done["about"] != about:
         name = subject.first.experiment.name
         events = _measured(subject)
         measured, joined, times = yield from recorded(events, subject.first.run, name)
+        pairs = yield from _with_and_without(subject, joined)
         yield Stage("comparing")
         choices = subject.variants.choices
         contenders = contenders_of(choices, subject.repeats, measured, times, sites)
         contenders += joined_contenders(joined, times) if joined else []
-        rows = compare_contenders(contenders, subject.repeats)
-        write_json(folder / COMPARISON_FILES[0], {**_facts(subject), "rows": rows})
+        rows = compare_contenders([*contenders, *pairs], subject.repeats)
+        own, stacks = rows[: len(contenders)], rows[len(contenders) :]
+        content = {**comparison_facts(subject), "rows": own, "stacks": stacks}
+        write_json(folder / COMPARISON_FILES[0], content)
         write_comparison(subject.first.run)
         mark_complete(folder, list(COMPARISON_FILES), about=about)
     found: dict[str, Any] = read_json(folder / COMPARISON_FILES[0])
@@ -142,7 +127,7 @@ def _compared(subject: _Subject) -> Generator[Event, None, dict[str, Any]]:
 
 
 def _measured(
-    subject: _Subject,
+    subject: Subject,
 ) -> Generator[Event, None, tuple[dict[str, dict[str, Any]], list[Joined], Milliseconds]]:
     """Measure members, by id; join each repeat's, if asked to; time the first one's."""
     left = [(each.members[name], each) for each in subject.repeats for name in subject.names]
@@ -165,37 +150,16 @@ def _measured(
     return measured, joined, times["milliseconds"]
 
 
-def _about(subject: _Subject, sites: Mapping[str, Any]) -> str:
-    """Name what a comparison rests on, so that it is not done twice."""
-    experiment = subject.first.experiment
-    members = [
-        {name: member.id for name, member in repeat.members.items()} for repeat in subject.repeats
-    ]
-    told = [asdict(each) for each in subject.variants.choices]
-    left_out = [asdict(each) for each in subject.variants.left_out]
-    wishes = [experiment.ensemble.model_dump(), experiment.evaluate.draws, subject.sharpness]
-    settings = [SCHEMA, SEEN_ROWS, SETTINGS]
-    return digest([settings, wishes, subject.joins, members, told, left_out, sites])
-
-
-def _facts(subject: _Subject) -> dict[str, Any]:
-    experiment, prepared = subject.first.experiment, subject.first.prepared
-    test, people = prepared.manifest.is_test, prepared.manifest.table["patient"]
-    return {
-        "schema": SCHEMA,
-        "name": experiment.name,
-        "created": now(),
-        "recipe": experiment.compared_recipe if subject.variants.choices else None,
-        "seeds": [repeat.experiment.seed for repeat in subject.repeats],
-        "folds": prepared.folds.count,
-        "draws": experiment.evaluate.draws,
-        "patients_declared": prepared.manifest.patients_declared,
-        "samples": int((~test).sum()),
-        "patients": int(people[~test].nunique()),
-        "test_samples": int(test.sum()),
-        "test_patients": int(people[test].nunique()),
-        "seen_rows": SEEN_ROWS,
-        "sharpness": {key: SETTINGS[key] for key in ("rho", "steps", "noise")},
-        "device": subject.device,
-        "left_out": [asdict(each) for each in subject.variants.left_out],
-    }
+def _with_and_without(
+    subject: Subject, joined: list[Joined]
+) -> Generator[Event, None, list[Contender]]:
+    """Fit a stack without each technique's members, where members are joined."""
+    techniques = subject.techniques if joined else []
+    pairs: list[Contender] = []
+    for done, technique in enumerate(techniques):
+        yield Stage("stacking without each technique", done, len(techniques))
+        smaller = [stack_without(technique, repeat) for repeat in subject.repeats]
+        there = [each for each in smaller if each is not None]
+        if len(there) == len(smaller):
+            pairs += with_and_without(technique, joined, there)
+    return pairs
