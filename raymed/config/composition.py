@@ -14,7 +14,8 @@ class Clash(NamedTuple):
     reason: str
 
 
-def _head(kind: str) -> "Callable[[Recipe], bool]":
+def has_head(kind: str) -> "Callable[[Recipe], bool]":
+    """Make a test of a recipe for its kind of head."""
     return lambda recipe: recipe.head.kind == kind
 
 
@@ -28,12 +29,12 @@ def _metric(recipe: "Recipe") -> bool:
 
 CLASHES: Sequence[Clash] = (
     Clash(
-        lambda r: r.evidential is not None and _head("prototypical")(r),
+        lambda r: r.evidential is not None and has_head("prototypical")(r),
         "evidential needs logits that can be large, but minus a distance is never above 0: set "
         "head: linear or cosine",
     ),
     Clash(
-        lambda r: r.evidential is not None and _head("corn")(r),
+        lambda r: r.evidential is not None and has_head("corn")(r),
         "evidential needs a score of evidence a class, which head: corn has not: set head: linear",
     ),
     Clash(
@@ -50,7 +51,7 @@ CLASHES: Sequence[Clash] = (
         "a mixed sample has no one class that a margin could be for: set margin: 0 or mixup: none",
     ),
     Clash(
-        lambda r: r.mixup is not None and _head("prototypical")(r),
+        lambda r: r.mixup is not None and has_head("prototypical")(r),
         "a prototype is the mean of one class, and mixed samples have none: set mixup: none",
     ),
     Clash(
@@ -73,15 +74,15 @@ CLASHES: Sequence[Clash] = (
         "a probe never sees its images in training: set mixup.kind: manifold",
     ),
     Clash(
-        lambda r: _head("prototypical")(r) and r.workers > 1,
+        lambda r: has_head("prototypical")(r) and r.workers > 1,
         "an episode is one process's: set workers: 1",
     ),
     Clash(
-        lambda r: _head("prototypical")(r) and r.sam is not None and r.sam.part < 1,
+        lambda r: has_head("prototypical")(r) and r.sam is not None and r.sam.part < 1,
         "SAM climbs on whole episodes: set sam.part: 1",
     ),
     Clash(
-        lambda r: _head("prototypical")(r) and r.batch_size < 2 * (r.head.shots + 1),
+        lambda r: has_head("prototypical")(r) and r.batch_size < 2 * (r.head.shots + 1),
         "an episode has shots + 1 images of each of two classes or more: lower head.shots or "
         "raise batch_size",
     ),

@@ -6,6 +6,7 @@ from typing import Any
 
 from raymed.config import Experiment
 from raymed.ensemble import (
+    Candidate,
     MetaLearner,
     OofTable,
     Settings,
@@ -30,7 +31,7 @@ from raymed.pipeline.scores import score_run, stack_on_test
 from raymed.pipeline.subgroups import said_of_groups, subgroup_facts
 from raymed.runs import RunFolder
 
-SCHEMA = 2
+SCHEMA = 3
 """Raise it when the same rows come to another stack or other figures: older runs score anew."""
 _SCORED_APART = {"sharpness", "surfaces", "sites"}
 """Settings of `evaluate` that no figure of the stack depends on."""
@@ -64,13 +65,9 @@ def stack_and_score(
     if scored and complete_marker(run.stack_folder) is not None:
         return
     yield Stage("fitting and scoring the stack")
-    kinds, settings = experiment.ensemble.meta_learners, meta_settings(experiment)
-    candidates = [cross_fit(kind, oof, settings) for kind in kinds]
-    chosen = choose(candidates, oof)
-    fitted: dict[str, MetaLearner] = {
-        kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
-        for kind in kinds
-    }
+    settings = meta_settings(experiment)
+    candidates = [cross_fit(kind, oof, settings) for kind in experiment.ensemble.meta_learners]
+    chosen, fitted = choose(candidates, oof), _fit_all(experiment, oof, settings)
     learner = fitted[chosen.kind]
     on_test = stack_on_test(learner, complete, prepared)
     analysis = Analysis(Scorer(experiment, prepared), oof, chosen.probabilities, on_test)
@@ -84,14 +81,7 @@ def stack_and_score(
     joined = {name: fitted[name] for name in fitted if name == "mean"} | {"stack": learner}
     beyond = {
         **analysis.facts(complete, conformal),
-        **doubt_facts(
-            oof,
-            complete,
-            chosen.probabilities["image"],
-            learner.member_weights,
-            draws=experiment.evaluate.draws,
-            seed=experiment.seed,
-        ),
+        **_doubts(experiment, oof, complete, chosen, learner),
         "curves": curve_facts(analysis, complete),
         "subgroups": subgroup_facts(analysis.scorer, chosen.probabilities, on_test),
         "inference": measure_inference(
@@ -99,6 +89,26 @@ def stack_and_score(
         ),
     }
     write_json(run.metrics_file, {"about": about, **metrics, **beyond})
+
+
+def _fit_all(experiment: Experiment, oof: OofTable, settings: Settings) -> dict[str, MetaLearner]:
+    """Fit every meta-learner to all rows: what predicts, where it is chosen."""
+    return {
+        kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+        for kind in experiment.ensemble.meta_learners
+    }
+
+
+def _doubts(
+    experiment: Experiment,
+    oof: OofTable,
+    complete: list[Member],
+    chosen: Candidate,
+    learner: MetaLearner,
+) -> dict[str, Any]:
+    draws, stacked = experiment.evaluate.draws, chosen.probabilities["image"]
+    weights, seed = learner.member_weights, experiment.seed
+    return doubt_facts(oof, complete, stacked, weights, draws=draws, seed=seed)
 
 
 def _about(

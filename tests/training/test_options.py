@@ -89,18 +89,6 @@ def test_both_passes_of_sam_mix_alike(
     assert len({point for _, point, _ in seen}) > 1
 
 
-def test_mixing_a_branch_would_not_be_mixing_the_layer(
-    recipe: Make, model_of: Make, trainer: Make
-) -> None:
-    plan = recipe(mixup={})
-    driver, model = trainer(plan), model_of(plan)
-    driver.enter(model, plan.phases[0])
-
-    assert driver.points
-    for name in driver.points:
-        assert isinstance(model.get_submodule(name), torch.nn.Module)
-
-
 def test_centres_move_once_a_step_whatever_passes_it_takes(
     recipe: Make, model_of: Make, trainer: Make
 ) -> None:

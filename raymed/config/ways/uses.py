@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from raymed.config.composition import has_head
 from raymed.config.recipe import Recipe
 
 
@@ -9,17 +10,13 @@ def _has(field: str) -> Callable[[Recipe], bool]:
     return lambda recipe: getattr(recipe, field) is not None
 
 
-def _head(kind: str) -> Callable[[Recipe], bool]:
-    return lambda recipe: recipe.head.kind == kind
-
-
 USES: Mapping[str, Callable[[Recipe], bool]] = {
     "evidential": _has("evidential"),
-    "prototypical": _head("prototypical"),
+    "prototypical": has_head("prototypical"),
     "triplet": _has("triplet"),
     "center": _has("center"),
     "mixup": _has("mixup"),
-    "cosine": _head("cosine"),
+    "cosine": has_head("cosine"),
     "squeeze_excite": _has("squeeze_excite"),
     "ordinal": lambda recipe: recipe.wants_order is not None,
 }
