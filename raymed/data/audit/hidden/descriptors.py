@@ -1,6 +1,7 @@
 """What is compared of an image: its small grey picture, whatever its brightness and contrast."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import numpy.typing as npt
 SIDE = 32
 Vectors = npt.NDArray[np.float32]
 _LEAST_SPREAD = 1.0
-_ROWS = 8192
+_LOT = 8192
 
 
 def describe(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
@@ -17,18 +18,20 @@ def describe(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
     `thumbnails` is uint8 [samples, n, n] or [samples, n, n, 3]. The vector of an image without
     any structure is zero.
     """
-    parts = [_units(_small(part, side)) for part in _parts(thumbnails)]
-    return np.concatenate(parts)
+    vectors = np.empty((len(thumbnails), side * side), dtype=np.float32)
+    for own, part in zip(lots(vectors), lots(thumbnails), strict=True):
+        own[:] = _units(_small(part, side))
+    return vectors
 
 
 def small_pictures(thumbnails: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float16]:
     """Average thumbnails down to grey pictures float16 [samples, side, side]."""
-    return np.concatenate([_small(part, side).astype(np.float16) for part in _parts(thumbnails)])
+    return np.concatenate([_small(part, side).astype(np.float16) for part in lots(thumbnails)])
 
 
 def frequencies(thumbnails: npt.NDArray[np.uint8], side: int = SIDE) -> Vectors:
     """Give unit vectors of how strong each low frequency is: a shift hardly changes them."""
-    return np.concatenate([_frequencies(_small(part, side)) for part in _parts(thumbnails)])
+    return np.concatenate([_frequencies(_small(part, side)) for part in lots(thumbnails)])
 
 
 def _frequencies(pictures: Vectors) -> Vectors:
@@ -46,23 +49,17 @@ def _frequencies(pictures: Vectors) -> Vectors:
 def turned(vectors: Vectors) -> Iterator[Vectors]:
     """Mirror and turn what `describe` gave: the seven other ways to lay a square."""
     side = round(vectors.shape[1] ** 0.5)
-    pictures = vectors.reshape(-1, side, side)
-    quarter = np.rot90(pictures, 1, (1, 2))
-    ways = [
-        pictures[:, :, ::-1],
-        pictures[:, ::-1],
-        pictures[:, ::-1, ::-1],
-        quarter,
-        quarter[:, :, ::-1],
-        quarter[:, ::-1],
-        quarter[:, ::-1, ::-1],
-    ]
-    for way in ways:
-        yield np.ascontiguousarray(way.reshape(len(vectors), -1))
+    square = np.arange(vectors.shape[1]).reshape(side, side)
+    quarter = np.rot90(square)
+    for upright in (square, quarter):
+        for way in (upright, upright[:, ::-1], upright[::-1], upright[::-1, ::-1]):
+            if way is not square:
+                yield vectors.take(way.ravel(), axis=1)
 
 
-def _parts(thumbnails: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
-    return [thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS)]
+def lots(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Cut along the first axis: what is made of many samples at once takes gigabytes."""
+    return [array[start : start + _LOT] for start in range(0, len(array), _LOT)]
 
 
 def _small(thumbnails: npt.NDArray[np.uint8], side: int) -> Vectors:

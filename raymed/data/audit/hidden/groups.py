@@ -66,8 +66,10 @@ def find_groups(thumbnails: npt.NDArray[np.uint8], seed: int = 0) -> HiddenGroup
     certain = 1.0 if len(np.unique(copies)) < len(copies) else None
     if len(different) < LEAST:
         return HiddenGroups(copies, copies, copies, confidence=certain)
-    vectors = vectors[different]  # the others are let go: of many images they are gigabytes
+    if len(different) < len(vectors):
+        vectors = vectors[different]
     judged = max(_judged(vectors, seed), key=lambda each: each.linked)
+    del vectors  # of many images they are gigabytes
     seen = thumbnails if len(different) == len(thumbnails) else thumbnails[different]
     judged = _with_moved(judged, seen, seed)
     groups, near = judged.groups

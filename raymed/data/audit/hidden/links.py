@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from raymed.data.audit.hidden.descriptors import Vectors, turned
+from raymed.data.audit.hidden.descriptors import Vectors, lots, turned
 from raymed.data.audit.hidden.evidence import Evidence, Yardstick
 from raymed.data.audit.hidden.neighbours import Indices, Searcher, distance_of
 
@@ -54,13 +54,14 @@ class Pairs:
 
 def nearest_pairs(vectors: Vectors) -> Pairs:
     """Pair every sample with its nearest neighbours, as they stand and mirrored or turned."""
-    searcher = Searcher(vectors)
-    found = [searcher.nearest(vectors, _UPRIGHT)]
-    found += [searcher.nearest(way, _TURNED) for way in turned(vectors)]
-    distance = np.concatenate([near.ravel() for near, _ in found])
-    second = np.concatenate([who.ravel() for _, who in found])
-    rows = np.arange(len(vectors))
-    first = np.concatenate([np.repeat(rows, who.shape[1]) for _, who in found])
+    searcher, found = Searcher(vectors), []
+    for rows in lots(np.arange(len(vectors))):
+        upright = vectors[rows]
+        for count, ways in ((_UPRIGHT, [upright]), (_TURNED, turned(upright))):
+            for way in ways:
+                near, who = searcher.nearest(way, count, own=rows)
+                found.append((np.repeat(rows, who.shape[1]), who.ravel(), near.ravel()))
+    first, second, distance = (np.concatenate(part) for part in zip(*found, strict=True))
     real = second >= 0
     return without_repeats(first[real], second[real], distance[real], len(vectors))
 

@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from raymed.data.audit.hidden.alignment import aligned_distance
-from raymed.data.audit.hidden.descriptors import Vectors, describe, frequencies, small_pictures
+from raymed.data.audit.hidden.descriptors import (
+    Vectors,
+    describe,
+    frequencies,
+    lots,
+    small_pictures,
+)
 from raymed.data.audit.hidden.evidence import Evidence
 from raymed.data.audit.hidden.links import Pairs, Strangers, without_repeats
 from raymed.data.audit.hidden.neighbours import EXACT, Indices, Searcher
@@ -48,7 +54,8 @@ def _candidates(
     for vectors, mirrored in ((tiny, _tiny_ways(tiny[asked])), (waves, None)):
         searcher = Searcher(vectors)
         if mirrored is None:
-            mirrored = [waves[asked], frequencies(thumbnails[asked][:, :, ::-1])]
+            across = (frequencies(thumbnails[rows][:, :, ::-1]) for rows in lots(asked))
+            mirrored = [waves[asked], np.concatenate(list(across))]
         for way, queries in enumerate(mirrored):
             wanted = count if way == 0 else max(1, count - 2) if way > 1 else count - 1
             near = searcher.nearest(queries, wanted, own=asked)[1]
