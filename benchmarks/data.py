@@ -201,7 +201,7 @@ def main() -> None:
         *("", *speeds),
         "",
         "Data's share of a training step (loading and augmenting against the whole step; one "
-        "thread, median of steps):",
+        "thread, mean of steps):",
         *("", *shares),
         "",
         "The warp alone, milliseconds of one thread an image:",

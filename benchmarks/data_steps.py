@@ -1,6 +1,5 @@
 """For benchmarks/data.py: data's share of a training step, and the warp alone."""
 
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from raymed.training.steps import take_step
 
 CONFIG = Path(__file__).parents[1] / "configs/alzheimer.yaml"
 LEAST_SHARE = 0.05
+WARM_UP = 16  # steps; features of so many are loaded at once
 CLASSES, SAMPLES = 4, 6400
 
 
@@ -40,7 +40,7 @@ def data_shares(steps: int) -> tuple[list[str], float]:
 
 
 def _step(recipe: Recipe, steps: int) -> tuple[float, float]:
-    """Time loading and augmenting, and the whole step, in the last phase: medians, seconds."""
+    """Time loading and augmenting, and the whole step, in the last phase: means, seconds."""
     model = build_classifier(recipe, CLASSES, pretrained=False)
     pixels = np.random.default_rng(0).integers(0, 256, (SAMPLES, recipe.size, recipe.size))
     inputs = Inputs(pixels.astype(np.uint8), torch.device("cpu"))
@@ -50,16 +50,18 @@ def _step(recipe: Recipe, steps: int) -> tuple[float, float]:
     trainer = Trainer(recipe, inputs, _columns(), fold=0, seed=0)
     phase = recipe.phases[-1]
     optimizer, draws = trainer.enter(model, phase), trainer.draws(0)
-    data, whole = [], []
-    batches = trainer.epoch_batches(0)
-    for rows in (batches * steps)[: steps + 1]:
+    batches = (trainer.epoch_batches(0) * steps)[: steps + WARM_UP]
+    losses = trainer.batch_losses(model, batches, draws, epoch=0)
+    data = whole = 0.0
+    for number in range(len(batches)):
+        if number == WARM_UP:
+            data = whole = 0.0
         begun = time.perf_counter()
-        loss = trainer.batch_loss(model, rows, draws)
-        loaded = time.perf_counter()
+        loss = next(losses)
+        data += time.perf_counter() - begun
         take_step(optimizer, loss, recipe, done=1.0)
-        data.append(loaded - begun)
-        whole.append(time.perf_counter() - begun)
-    return statistics.median(data[1:]), statistics.median(whole[1:])  # the first one warms up
+        whole += time.perf_counter() - begun
+    return data / steps, whole / steps
 
 
 def _columns() -> SampleColumns:

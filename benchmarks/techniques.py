@@ -2,6 +2,7 @@
 
     uv run python benchmarks/techniques.py            # three sets, three seeds: about an hour
     uv run python benchmarks/techniques.py --quick    # some minutes; its figures mean nothing
+    uv run python benchmarks/techniques.py --sets sites    # some of them; prints, writes nothing
 
 `raymed compare` of the eight techniques and the stack with and without each, out of fold, on
 
@@ -160,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, fewer images and epochs")
     parser.add_argument("--seeds", type=int, default=WHOLE.seeds)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--folder", type=Path, help="keep what is trained here")
     wish = parser.parse_args()
     size = QUICK if wish.quick else WHOLE._replace(seeds=wish.seeds)
@@ -167,10 +169,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = (wish.folder or Path(scratch)).resolve()
         os.environ["RAYMED_CACHE"] = str(folder / "cache")
-        for name in SETS:
+        for name in wish.sets:
             found[name] = run_set(name, size, folder / name)
             print(table(found), flush=True)
-            if not wish.quick:
+            if not wish.quick and wish.sets == list(SETS):
                 TABLE.write_text(table(found), encoding="utf-8")
 
 

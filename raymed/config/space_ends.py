@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from raymed.config.assembling import assemble, complaint
+from raymed.config.recipe import Recipe
 from raymed.config.space import ABSENT, Choices, Leaf, Pick, Scalar, Space, leaves_of
 from raymed.errors import InputError
 
@@ -30,6 +31,11 @@ def refuse_what_the_recipe_refuses(space: Space) -> None:
             assemble(space, remembering)
         except ValidationError as error:
             raise _refusal(space, tried, complaint(error)) from None
+
+
+def recipes_tried(space: Space) -> Iterator[Recipe]:
+    """Give the recipes of a space that was read: at every end and choice, and some between."""
+    return (assemble(space, pick) for pick in _tries(space))
 
 
 def _tries(space: Space) -> Iterator[Pick]:

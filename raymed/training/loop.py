@@ -5,7 +5,7 @@ same whether the ones before it ran in this process or were restored.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -33,6 +33,8 @@ from raymed.training.seeds import SAMPLES
 from raymed.training.steps import rehearse, take_fitting_step
 from raymed.training.tally import Tally
 
+_FEATURES_AT_ONCE = 16
+"""Batches; a row of features is small, and a step of a probe takes hardly longer than one load."""
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
 
@@ -170,18 +172,17 @@ class Trainer:
         enter_phase(model, phase, freeze_batchnorm=self.recipe.freeze_batchnorm, epoch=epoch)
         batches, draws = self.epoch_batches(number), self.draws(number)
         started, tally = time.monotonic(), Tally()
-        for step, rows in enumerate(batches):
+        for step, loss in enumerate(self.batch_losses(shared, batches, draws, number)):
             factor = rate_factor(phase, epoch * len(batches) + step, phase.epochs * len(batches))
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
             behind = (number * len(batches) + step) / (self.epochs * len(batches))
-            loss = self.batch_loss(shared, rows, draws, number)
             outcome = take_fitting_step(optimizer, loss, self.recipe, behind, self.micro)
-            tally.count(outcome, len(rows))
+            tally.count(outcome, loss.size)
             if tally.refused > self._patience or tally.refused == len(batches):
                 place = f"phase {index + 1}, epoch {number + 1}, step {step + 1}"
                 raise _not_finite(outcome.loss, place, phase)
-            yield StepEnd(number * len(batches) + step + 1, tally.loss, len(rows))
+            yield StepEnd(number * len(batches) + step + 1, tally.loss, loss.size)
         rates = [group["base_lr"] for group in optimizer.param_groups]
         yield EpochEnd(
             index + 1,
@@ -205,17 +206,33 @@ class Trainer:
         self, model: nn.Module, batch_rows: Indices, draws: Draws, epoch: int = 0
     ) -> BatchLoss:
         """Load this process's share of a batch."""
-        rows, mixup, device = self.ranks.share(batch_rows), self.recipe.mixup, self.inputs.device
+        return next(self.batch_losses(model, [batch_rows], draws, epoch))
+
+    def batch_losses(
+        self, model: nn.Module, batches: Sequence[Indices], draws: Draws, epoch: int
+    ) -> Iterator[BatchLoss]:
+        """Load this process's share of batches, in turn; of features several at once."""
+        at_once = _FEATURES_AT_ONCE if self.inputs.features else 1
+        for start in range(0, len(batches), at_once):
+            these = batches[start : start + at_once]
+            for rows, batch in zip(these, self._loaded(these, draws), strict=True):
+                yield BatchLoss(
+                    model, self.inputs, batch, self.objective, self.ranks, len(rows), epoch
+                )
+
+    def _loaded(self, batches: Sequence[Indices], draws: Draws) -> Iterator[Batch]:
+        shares = [self.ranks.share(rows) for rows in batches]
+        rows, mixup = np.concatenate(shares), self.recipe.mixup
         values = self.inputs.training_batch(rows, self.recipe.augmentation, draws.augmentation)
-        mix = None if mixup is None else draw_mix(mixup, values, self.points, draws.mixing)
         labels, patients = (
-            torch.from_numpy(column[rows]).to(device)
+            torch.from_numpy(column[rows]).to(self.inputs.device)
             for column in (self.samples.labels, self._patient_numbers)
         )
-        batch = Batch(values, labels, patients, mix)
-        return BatchLoss(
-            model, self.inputs, batch, self.objective, self.ranks, len(batch_rows), epoch
-        )
+        sizes = [len(share) for share in shares]
+        parts = (each.split(sizes) for each in (values, labels, patients))
+        for own, of_own, whose in zip(*parts, strict=True):
+            mix = None if mixup is None else draw_mix(mixup, own, self.points, draws.mixing)
+            yield Batch(own, of_own, whose, mix)
 
 
 def may_run_out(device: torch.device) -> bool:

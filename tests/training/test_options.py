@@ -25,6 +25,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"head": {"kind": "cosine", "margin": 0.1, "learn_scale": True}},
     {"head": "corn"},
     {"ordinal_smoothing": {}},
+    {"squeeze_excite": {}},
     {"head": "cosine", "evidential": {}, "mixup": {"alpha": 1}, "sam": {"rho": 0.1}},
 ]
 

@@ -9,12 +9,13 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from raymed.config import Experiment, Recipe, Search, searched_recipe
+from raymed.config.space_ends import recipes_tried
 from raymed.errors import BuildError
 from raymed.evaluation import Selection
 from raymed.files import write_text
 from raymed.pipeline.events import Event, Note, Stage
 from raymed.pipeline.held import held
-from raymed.pipeline.members import check_recipe
+from raymed.pipeline.members import check_episodes, check_recipe
 from raymed.pipeline.placement import Placement, placed, refuse_endless
 from raymed.pipeline.prepare import Prepared, prepare
 from raymed.pipeline.recording import recorded
@@ -101,6 +102,8 @@ def _stages(
     yield Stage("building the model once")
     check_recipe(name, recipe)
     prepared = yield from prepare(experiment, folder, keep=True)
+    for tried in recipes_tried(space):
+        check_episodes(name, tried, prepared)
     with closing(open_search(experiment, folder, prepared, space)) as study:
         study.heartbeat()
         enqueue(study, space, earlier)

@@ -148,6 +148,16 @@ def test_another_space_in_the_same_folder_is_refused(tuned: Tuned, make: Make) -
         tune(make("data.folds=3", other, "search.trials=5"), tuned.run.path)
 
 
+def test_episodes_that_a_trial_could_not_fill_are_refused_before_any_is_trained(
+    make: Make, tmp_path: Path
+) -> None:
+    many = "search.space={head: {shots: {low: 1, high: 6}}}"
+    experiment = make("data.folds=3", "recipes.cnn.head=prototypical", many)
+    with pytest.raises(InputError, match=r"head\.shots: 6 and a query are more than"):
+        tune(experiment, tmp_path / "run")
+    assert not list(tmp_path.glob("run/members/*"))
+
+
 def test_a_build_stacks_trials_without_training_and_they_are_what_it_would_have_made(
     tuned: Tuned, make: Make, tmp_path: Path
 ) -> None:
