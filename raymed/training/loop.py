@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from raymed.errors import TrainingError
 from raymed.losses import balanced_weights, draw_mix
 from raymed.models import Classifier, mixing_points
 from raymed.optim import rate_factor
+from raymed.training.ahead import ahead
 from raymed.training.batch_loss import Batch, BatchLoss
 from raymed.training.draws import Draws
 from raymed.training.inputs import Inputs
@@ -34,7 +36,7 @@ from raymed.training.steps import rehearse, take_fitting_step
 from raymed.training.tally import Tally
 
 _FEATURES_AT_ONCE = 16
-"""Batches; a row of features is small, and a step of a probe takes hardly longer than one load."""
+"""Batches. A probe's step takes little longer than loading its rows, and a thread has its price."""
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
 
@@ -206,33 +208,34 @@ class Trainer:
         self, model: nn.Module, batch_rows: Indices, draws: Draws, epoch: int = 0
     ) -> BatchLoss:
         """Load this process's share of a batch."""
-        return next(self.batch_losses(model, [batch_rows], draws, epoch))
+        ((size, batch),) = self._lot([batch_rows], draws)
+        return BatchLoss(model, self.inputs, batch, self.objective, self.ranks, size, epoch)
 
     def batch_losses(
         self, model: nn.Module, batches: Sequence[Indices], draws: Draws, epoch: int
     ) -> Iterator[BatchLoss]:
-        """Load this process's share of batches, in turn; of features several at once."""
+        """Load this process's share of batches, in turn; features some batches ahead."""
         at_once = _FEATURES_AT_ONCE if self.inputs.features else 1
-        for start in range(0, len(batches), at_once):
-            these = batches[start : start + at_once]
-            for rows, batch in zip(these, self._loaded(these, draws), strict=True):
-                yield BatchLoss(
-                    model, self.inputs, batch, self.objective, self.ranks, len(rows), epoch
-                )
+        starts = range(0, len(batches), at_once)
+        lots = (self._lot(batches[start : start + at_once], draws) for start in starts)
+        for size, batch in chain.from_iterable(ahead(lots) if self.inputs.features else lots):
+            yield BatchLoss(model, self.inputs, batch, self.objective, self.ranks, size, epoch)
 
-    def _loaded(self, batches: Sequence[Indices], draws: Draws) -> Iterator[Batch]:
-        shares = [self.ranks.share(rows) for rows in batches]
-        rows, mixup = np.concatenate(shares), self.recipe.mixup
+    def _lot(self, batches: Sequence[Indices], draws: Draws) -> list[tuple[int, Batch]]:
+        """Load this process's share of each batch, at once; with the size of the whole batch."""
+        shares, mixup = [self.ranks.share(rows) for rows in batches], self.recipe.mixup
+        rows, sizes = np.concatenate(shares), [len(share) for share in shares]
         values = self.inputs.training_batch(rows, self.recipe.augmentation, draws.augmentation)
         labels, patients = (
             torch.from_numpy(column[rows]).to(self.inputs.device)
             for column in (self.samples.labels, self._patient_numbers)
         )
-        sizes = [len(share) for share in shares]
-        parts = (each.split(sizes) for each in (values, labels, patients))
-        for own, of_own, whose in zip(*parts, strict=True):
+        loaded = []
+        columns = (torch.split(column, sizes) for column in (values, labels, patients))
+        for whole, own, its, whose in zip(batches, *columns, strict=True):
             mix = None if mixup is None else draw_mix(mixup, own, self.points, draws.mixing)
-            yield Batch(own, of_own, whose, mix)
+            loaded.append((len(whole), Batch(own, its, whose, mix)))
+        return loaded
 
 
 def may_run_out(device: torch.device) -> bool:
