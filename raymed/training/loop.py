@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import torch
@@ -19,13 +18,13 @@ from raymed.data.batches import Indices, epoch_samples, split_batches
 from raymed.data.episodes import episodes
 from raymed.data.samples import SampleColumns
 from raymed.errors import TrainingError
-from raymed.losses import balanced_weights, draw_mix
+from raymed.losses import balanced_weights
 from raymed.models import Classifier, mixing_points
 from raymed.optim import rate_factor
-from raymed.training.ahead import ahead
-from raymed.training.batch_loss import Batch, BatchLoss
+from raymed.training.batch_loss import BatchLoss
 from raymed.training.draws import Draws
 from raymed.training.inputs import Inputs
+from raymed.training.loader import Loader
 from raymed.training.micro_batch import LEAST, MicroBatch
 from raymed.training.objective import Objective
 from raymed.training.optimizer_state import TensorState, restore_optimizer
@@ -35,8 +34,6 @@ from raymed.training.seeds import SAMPLES
 from raymed.training.steps import rehearse, take_fitting_step
 from raymed.training.tally import Tally
 
-_FEATURES_AT_ONCE = 16
-"""Batches. A probe's step takes little longer than loading its rows, and a thread has its price."""
 _PATIENCE = 5
 """Steps of SAM in a row that may be skipped because a gradient was not finite."""
 
@@ -108,13 +105,6 @@ class Trainer:
         if self.recipe.class_weights is not None:
             weights = balanced_weights(labels, classes).to(self.inputs.device)
         return Objective(self.recipe, classes, weights)
-
-    @cached_property
-    def _patient_numbers(self) -> Indices:
-        """A number a patient, for what tells patients apart: triplets alone do."""
-        if self.recipe.triplet is None:
-            return np.zeros(len(self.samples.patients), dtype=np.int64)
-        return np.unique(self.samples.patients.astype(str), return_inverse=True)[1]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -208,34 +198,18 @@ class Trainer:
         self, model: nn.Module, batch_rows: Indices, draws: Draws, epoch: int = 0
     ) -> BatchLoss:
         """Load this process's share of a batch."""
-        ((size, batch),) = self._lot([batch_rows], draws)
-        return BatchLoss(model, self.inputs, batch, self.objective, self.ranks, size, epoch)
+        return next(self.batch_losses(model, [batch_rows], draws, epoch))
 
     def batch_losses(
         self, model: nn.Module, batches: Sequence[Indices], draws: Draws, epoch: int
     ) -> Iterator[BatchLoss]:
-        """Load this process's share of batches, in turn; features some batches ahead."""
-        at_once = _FEATURES_AT_ONCE if self.inputs.features else 1
-        starts = range(0, len(batches), at_once)
-        lots = (self._lot(batches[start : start + at_once], draws) for start in starts)
-        for size, batch in chain.from_iterable(ahead(lots) if self.inputs.features else lots):
+        """Load this process's share of batches, in turn."""
+        for size, batch in self._loader.load(batches, draws):
             yield BatchLoss(model, self.inputs, batch, self.objective, self.ranks, size, epoch)
 
-    def _lot(self, batches: Sequence[Indices], draws: Draws) -> list[tuple[int, Batch]]:
-        """Load this process's share of each batch, at once; with the size of the whole batch."""
-        shares, mixup = [self.ranks.share(rows) for rows in batches], self.recipe.mixup
-        rows, sizes = np.concatenate(shares), [len(share) for share in shares]
-        values = self.inputs.training_batch(rows, self.recipe.augmentation, draws.augmentation)
-        labels, patients = (
-            torch.from_numpy(column[rows]).to(self.inputs.device)
-            for column in (self.samples.labels, self._patient_numbers)
-        )
-        loaded = []
-        columns = (torch.split(column, sizes) for column in (values, labels, patients))
-        for whole, own, its, whose in zip(batches, *columns, strict=True):
-            mix = None if mixup is None else draw_mix(mixup, own, self.points, draws.mixing)
-            loaded.append((len(whole), Batch(own, its, whose, mix)))
-        return loaded
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader(self.recipe, self.inputs, self.samples, self.ranks, self.points)
 
 
 def may_run_out(device: torch.device) -> bool:

@@ -14,13 +14,18 @@ def recipes() -> dict[str, Recipe]:
     return dict(read_experiment(CONFIG).recipes)
 
 
+WORSE = {"evidential", "center", "mixup", "squeeze_excite"}
+"""What benchmarks/techniques.md shows to be worse on some set, and of use to no stack."""
+
+
 @pytest.mark.parametrize("technique", USES)
-def test_each_technique_has_a_member_and_more_without_it(
+def test_each_technique_not_shown_worse_has_a_member_and_more_without_it(
     recipes: dict[str, Recipe], technique: str
 ) -> None:
     users = [name for name, recipe in recipes.items() if USES[technique](recipe)]
 
-    assert 0 < len(users) < len(recipes) / 2
+    assert bool(users) == (technique not in WORSE)
+    assert len(users) < len(recipes) / 2
 
 
 def test_eight_to_twelve_members_differ_pairwise_in_what_they_are_not_in_name_alone(
@@ -30,5 +35,5 @@ def test_eight_to_twelve_members_differ_pairwise_in_what_they_are_not_in_name_al
 
     assert 8 <= len(meanings) <= 12
     assert len(set(meanings)) == len(meanings)
-    assert len({recipe.model for recipe in recipes.values()}) == 3
+    assert len({recipe.model for recipe in recipes.values()}) == 4
     assert len({recipe.head.kind for recipe in recipes.values()}) == 4

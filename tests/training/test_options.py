@@ -9,7 +9,7 @@ import torch
 
 from raymed.losses import Mix
 from raymed.models import build_classifier
-from raymed.training import batch_loss, loop
+from raymed.training import batch_loss, loader
 from raymed.training.steps import take_fitting_step
 
 Make = Callable[..., Any]
@@ -60,7 +60,7 @@ def test_a_share_of_one_is_plain_training_bit_for_bit(
         return Mix(1.0, torch.rand(len(values)), point)
 
     plain = run(recipe(phases=TWO, augmentation={}))
-    monkeypatch.setattr(loop, "draw_mix", whole)
+    monkeypatch.setattr(loader, "draw_mix", whole)
 
     mixed = run(recipe(phases=TWO, augmentation={}, mixup={}))
 
@@ -78,8 +78,8 @@ def test_both_passes_of_sam_mix_alike(
             seen.append((self.share, self.point, found.tolist()))
             return found
 
-    draw = loop.draw_mix
-    monkeypatch.setattr(loop, "draw_mix", lambda *all_: Watched(**vars(draw(*all_))))
+    draw = loader.draw_mix
+    monkeypatch.setattr(loader, "draw_mix", lambda *all_: Watched(**vars(draw(*all_))))
     plan = recipe(mixup={"alpha": 1}, sam={"rho": 0.1})
 
     for _ in trainer(plan).train(model_of(plan)):

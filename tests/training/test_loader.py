@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from raymed.training.ahead import ahead
+from raymed.training.loader import ahead
 
 
 def test_the_next_item_is_made_by_another_thread_while_one_is_used() -> None:
