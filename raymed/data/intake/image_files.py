@@ -29,7 +29,8 @@ def listing_images(folder: Path, before: int = 0) -> Steps[list[Path]]:
     may not be read. Steps count the images found, from `before` on.
     """
     found = []
-    for number, path in enumerate(_files(folder, ()), 1):
+    above = tuple(_identity(each) for each in folder.absolute().parents if each.exists())
+    for number, path in enumerate(_files(folder, above), 1):
         if _is_image(path):
             found.append(path)
         if number % EVERY == 0:
@@ -39,11 +40,10 @@ def listing_images(folder: Path, before: int = 0) -> Steps[list[Path]]:
 
 def _files(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     try:
-        status = folder.stat()
+        own = _identity(folder)
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(str(folder), f"cannot be read ({error.strerror or error})") from None
-    own = (status.st_dev, status.st_ino)
     if own in above:
         return
     for entry in entries:
@@ -54,6 +54,11 @@ def _files(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
             yield from _files(path, (*above, own))
         elif path.is_file():
             yield path
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_image(path: Path) -> bool:

@@ -60,7 +60,7 @@ class NiftiFile:
     def read(self, frame: str, rule: Intensity) -> Frame:
         """Read a slice; its limits are those of the whole volume."""
         place = f"{self._path}::{frame}"
-        if not frame:
+        if not frame and self._shape:  # which says what is wrong where it is no volume
             raise InputError(self._path, "is a volume", "name a slice, as volume.nii::axial/40")
         name, _, number = frame.partition("/")
         if name not in AXES:

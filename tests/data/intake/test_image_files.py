@@ -28,6 +28,12 @@ def test_a_loop_of_links_ends(toy) -> None:
     assert names(toy.root / "scans") == ["a.png", "p1/b.png"]
 
 
+def test_a_link_from_a_class_to_all_classes_gives_it_no_image_of_another(toy) -> None:
+    toy.images("scans/ill/a.png", "scans/well/b.png")
+    (toy.root / "scans/ill/all").symlink_to(toy.root / "scans")
+    assert names(toy.root / "scans/ill") == ["a.png"]
+
+
 def test_one_folder_linked_from_two_is_listed_in_both(toy) -> None:
     toy.image("shared/a.png")
     for name in ("p1", "p2"):

@@ -143,6 +143,12 @@ def test_nibabels_samples_that_are_no_whole_volume_are_refused(name: str, fault:
     assert fault in str(found.fault)
 
 
+def test_a_manifest_of_whole_files_tells_which_is_no_volume() -> None:
+    path = Path(nib.__file__).parent / "tests/data/example4d.nii.gz"
+    (found,) = inspect_images([str(path)])
+    assert "4-D, not one volume" in str(found.fault)
+
+
 def test_nibabels_sample_is_cut_as_nibabel_reorients_it(shown) -> None:
     path = Path(nib.__file__).parent / "tests/data/anatomical.nii"
     image = nib.as_closest_canonical(nib.load(path))
