@@ -23,6 +23,8 @@ from raymed.errors import RaymedError
 
 NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
+_CORE = 0.99
+"""Of a core, what a process of a run asks for, so that a node of n has room for n beside `fit`."""
 _LISTEN_SECONDS = 0.2
 _ROOM_LIMIT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 _TRIES = 2
@@ -102,7 +104,7 @@ def _trainer(
         scaling_config=ScalingConfig(
             num_workers=unit.workers,
             use_gpu=gpus > 0,
-            resources_per_worker=process_resources(gpus, kind),
+            resources_per_worker=process_resources(gpus, kind) | {"CPU": _CORE},
         ),
         run_config=RunConfig(
             name=name,

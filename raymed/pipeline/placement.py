@@ -189,10 +189,10 @@ def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
         raise InputError("cluster.address", fault, "add nodes")
     workers = wish.workers if scales and wish.workers else min(wish.workers or sum(room), sum(room))
     for name, recipe in experiment.recipes.items():
-        place = f"recipes.{name}.workers"
-        if recipe.workers > max(room):
-            fault = f"{recipe.workers} processes a unit, no node has room for more than {max(room)}"
-            raise InputError(place, f"{fault} ({told})", "lower it, or add a larger node")
+        if recipe.workers > sum(room):
+            fault = f"{recipe.workers} processes a unit, nodes have room for {sum(room)}"
+            place = f"recipes.{name}.workers"
+            raise InputError(place, f"{fault} ({told})", "lower it, or add nodes")
         _refuse_unmet(wish, name, recipe.workers, workers, 0)
     return Room(workers, share)
 

@@ -14,17 +14,17 @@ def recipes() -> dict[str, Recipe]:
     return dict(read_experiment(CONFIG).recipes)
 
 
-WORSE = {"evidential", "center", "mixup", "squeeze_excite"}
-"""What benchmarks/techniques.md shows to be worse on some set, and of use to no stack."""
+LEFT_OUT = {"evidential", "prototypical", "center", "mixup", "squeeze_excite"}
+"""What was worse on some set of benchmarks/techniques.md, or below the class prior here."""
 
 
 @pytest.mark.parametrize("technique", USES)
-def test_each_technique_not_shown_worse_has_a_member_and_more_without_it(
+def test_each_technique_that_is_not_left_out_has_a_member_and_more_without_it(
     recipes: dict[str, Recipe], technique: str
 ) -> None:
     users = [name for name, recipe in recipes.items() if USES[technique](recipe)]
 
-    assert bool(users) == (technique not in WORSE)
+    assert bool(users) == (technique not in LEFT_OUT)
     assert len(users) < len(recipes) / 2
 
 
@@ -36,4 +36,4 @@ def test_eight_to_twelve_members_differ_pairwise_in_what_they_are_not_in_name_al
     assert 8 <= len(meanings) <= 12
     assert len(set(meanings)) == len(meanings)
     assert len({recipe.model for recipe in recipes.values()}) == 4
-    assert len({recipe.head.kind for recipe in recipes.values()}) == 4
+    assert len({recipe.head.kind for recipe in recipes.values()}) == 3

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raymed import __version__ as raymed_version
 from raymed.config import Experiment
+from raymed.ensemble import read_oof
 from raymed.pipeline.build import Built, build
+from raymed.runs import RunFolder
 from raymed.runs.store import RunStore
 
 RAYMED = str(Path(sys.executable).with_name("raymed"))
@@ -188,17 +191,41 @@ def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_tra
     assert {path: Path(path).stat().st_mtime_ns for path in done} == done
 
 
-def test_a_recipe_that_no_node_has_room_for_is_refused_at_once(
+STILL = ("recipes.cnn.freeze_batchnorm=true", "recipes.cnn.augmentation=none")
+"""So that only the order of sums differs by how many processes share a batch."""
+
+
+def test_processes_on_several_nodes_share_a_fold(
+    make: Callable[..., Experiment], config_file: Path, nodes: Nodes, tmp_path: Path
+) -> None:
+    alone = build(make(*STILL), tmp_path / "alone")
+    there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "recipes.cnn.workers=3"]
+
+    said = raymed("build", config_file, *there, *STILL, "--run", tmp_path / "run")
+
+    assert said.returncode == 0, said.stderr
+    assert_close(tmp_path / "run", alone, workers=3)
+
+
+def assert_close(run: Path, alone: Built, workers: int) -> None:
+    """Hold the OOF table to that of one process, and the last fold to so many."""
+    shared, one = read_oof(run / "oof.arrow"), read_oof(alone.run.oof_file)
+    assert np.abs(one.logits[:, 0]).max() > 0.01
+    np.testing.assert_allclose(shared.logits, one.logits, atol=1e-3)
+    member = RunFolder.at(run).member(shared.members[0])
+    folds = len(list(member.path.glob("fold-*")))
+    assert {member.fold_facts(fold)["workers"] for fold in range(folds)} == {workers}
+
+
+def test_a_recipe_that_nodes_have_no_room_for_is_refused_at_once(
     config_file: Path, nodes: Nodes, tmp_path: Path
 ) -> None:
-    there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "recipes.cnn.workers=2"]
+    there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "recipes.cnn.workers=4"]
 
     said = raymed("build", config_file, *there, "--run", tmp_path / "run")
 
     assert said.returncode == 2
-    assert (
-        "recipes.cnn.workers: 2 processes a unit, no node has room for more than 1" in said.stderr
-    )
+    assert "recipes.cnn.workers: 4 processes a unit, nodes have room for 3" in said.stderr
 
 
 def test_where_nothing_answers_a_build_ends_within_a_minute(

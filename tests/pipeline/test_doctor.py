@@ -34,7 +34,7 @@ class Head:
         return self.version
 
     def nodes(self) -> list[Node]:
-        return [Node("10.0.0.1", self.cpus, 0), Node("10.0.0.2", 1, 0)]
+        return [Node("10.0.0.1", self.cpus, 0), Node("10.0.0.2", 0, 0)]
 
 
 def test_another_ray_is_an_error_from_the_minor_version_on() -> None:
@@ -51,7 +51,7 @@ def test_another_ray_is_an_error_from_the_minor_version_on() -> None:
 def test_what_a_cluster_can_never_give_is_refused(make: Make) -> None:
     refuse_unmet("build", make("recipes.cnn.workers=2"), Head())
 
-    with pytest.raises(InputError, match=r"recipes.cnn.workers: 2 .* no node has room for more"):
+    with pytest.raises(InputError, match=r"recipes.cnn.workers: 2 .* nodes have room for 1"):
         refuse_unmet("build", make("recipes.cnn.workers=2"), Head(cpus=1))
     with pytest.raises(InputError, match=r"its head runs Ray 1\.0\.0, this process has"):
         refuse_unmet("build", make(), Head(version="1.0.0"))
