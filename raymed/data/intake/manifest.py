@@ -113,7 +113,7 @@ class Listing:
     intensity: Intensity = AS_FILES_SAY
     skip: bool = False
 
-    @property
+    @cached_property
     def images(self) -> list[str]:
         """Where each image lies, in the order of samples."""
         return list(self.table["image"])
