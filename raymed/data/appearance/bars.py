@@ -37,13 +37,10 @@ def bars_around(grey: Grey) -> tuple[float, float]:
 
 def _constant(lines: Grey) -> int:
     """Count the first lines that are one level of grey, that of the first."""
-    count, first = 0, int(lines[0, 0])
-    while count < len(lines):
-        line = lines[count].astype(np.int16)
-        if max(int(line.max()) - first, first - int(line.min())) > _SAME:
-            break
-        count += 1
-    return count
+    first = int(lines[0, 0])
+    most, least = lines.max(axis=1).astype(np.int16), lines.min(axis=1).astype(np.int16)
+    ends = np.flatnonzero(np.maximum(most - first, first - least) > _SAME)
+    return int(ends[0]) if len(ends) else len(lines)
 
 
 def _bar(lines: Grey, count: int) -> int:

@@ -46,6 +46,7 @@ def _alone(values: npt.NDArray[np.int16], raised: npt.NDArray[np.bool_]) -> Iter
     height, width = values.shape
     most = _MOST * min(height, width)
     things, _ = ndimage.label(raised, _TOUCHING)
+    beside = ~_grown(raised)
     for rows, columns in ndimage.find_objects(things):
         tall, wide = rows.stop - rows.start, columns.stop - columns.start
         if max(tall, wide) < _LEAST or max(tall, wide) > most:
@@ -53,6 +54,24 @@ def _alone(values: npt.NDArray[np.int16], raised: npt.NDArray[np.bool_]) -> Iter
         box = tuple(
             slice(max(0, side.start - 1 - _RING), side.stop + 1 + _RING) for side in (rows, columns)
         )
-        ground = values[box][~ndimage.binary_dilation(raised[box], _TOUCHING)]
-        if len(ground) >= tall + wide and ground.std() <= _FLAT:
+        ground = values[box][beside[box]]
+        if len(ground) >= tall + wide and _variance(ground) <= _FLAT**2:
             yield Mark(rows.start / height, columns.start / width, tall / height, wide / width)
+
+
+def _variance(levels: npt.NDArray[np.int16]) -> float:
+    """Give the variance of levels of grey, exactly; NumPy's own takes far longer for so few."""
+    wide = levels.astype(np.int64)
+    count, total = len(wide), int(wide.sum())
+    return (count * int(wide @ wide) - total**2) / count**2
+
+
+def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Add what touches it, corners too; SciPy's dilation of a whole picture takes far longer."""
+    tall = mask.copy()
+    tall[1:] |= mask[:-1]
+    tall[:-1] |= mask[1:]
+    grown = tall.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown

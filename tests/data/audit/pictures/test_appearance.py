@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from raymed.data.appearance.bars import bars_around
+from raymed.data.appearance.marks import _grown, _variance
 from raymed.data.appearance.measuring import MOST, look_at
 from raymed.data.images import inspect_images
 from tests.data.audit.pictures.conftest import lettered, textured
@@ -35,6 +37,18 @@ def test_a_body_on_black_has_no_bars(phantoms) -> None:
 
 def test_a_constant_picture_has_no_bars() -> None:
     assert bars_around(np.zeros((40, 40), np.uint8)) == (0, 0)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.2))
+def test_what_touches_a_mark_and_how_flat_its_ground_is_are_as_scipy_and_numpy_say(
+    seed, share
+) -> None:
+    drawn = np.random.default_rng(seed)
+    mask = drawn.random((17, 23)) < share
+    levels = drawn.integers(0, 256, 150).astype(np.int16)
+
+    assert (_grown(mask) == ndimage.binary_dilation(mask, np.ones((3, 3)))).all()
+    assert _variance(levels) == pytest.approx(levels.var(dtype=np.float64))
 
 
 def test_levels_are_those_of_numpy() -> None:
