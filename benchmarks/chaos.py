@@ -119,7 +119,7 @@ def play(kind: str, scene: Scene, expected: bytes) -> tuple[Round, list[Host]]:
 
 
 def reach_moment(scene: Scene) -> None:
-    """Wait until some folds are complete, and a moment more; all drawn."""
+    """Wait until some folds are complete, and a moment more; all drawn, but before the last."""
     call, after = scene.calls[-1], scene.draw.randrange(UNITS - 1)
 
     def reached() -> bool:
@@ -128,7 +128,8 @@ def reach_moment(scene: Scene) -> None:
         return begun and len(scene.complete) >= after
 
     scene.until(f"{after} complete folds", reached)
-    scene.rest(scene.draw.uniform(0, 4))
+    ends = time.monotonic() + scene.draw.uniform(0, 4)
+    scene.until("a pause", lambda: time.monotonic() > ends or len(scene.complete) == UNITS - 1)
 
 
 def table(rounds: list[Round], seed: int) -> str:
@@ -200,7 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4 * len(FAULTS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=120)
     parser.add_argument("--only", nargs="+", choices=list(FAULTS), default=list(FAULTS))
     parser.add_argument("--table", type=Path, default=TABLE)
     wish = parser.parse_args()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_builds import agreement, packing, sweep
+from gpu_builds import agreement, memory, packing, sweep
 from gpu_steps import data
 from gpu_table import table
 
@@ -29,6 +29,7 @@ Part = Callable[[Path, str, bool, Callable[[Any], None]], None]
 PARTS: dict[str, Part] = {
     "data": data,
     "packing": packing,
+    "memory": memory,
     "agreement": agreement,
     "sweep": sweep,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 from scipy.special import log_softmax, softmax
 
 from raymed.config import Experiment, parse_experiment, read_experiment
@@ -144,24 +145,68 @@ class Load:
 
 
 SMALL = Load("resnet18", 64, 80, 8, 20, 32)
-SHARED: tuple[tuple[str, int], ...] = (
-    ("workers", 1),
-    ("workers", 4),
-    ("train", 4),
-    ("workers", 2),
-    ("train", 1),
+LARGE = Load("resnet50", 224, 80, 8, 4, 32, "bf16")
+OPEN = "auto"
+"""raymed measures what a unit takes of the card, and says how many share it."""
+SHARED: tuple[tuple[Load, str, Any], ...] = (
+    (SMALL, "workers", 1),
+    (SMALL, "workers", OPEN),
+    (LARGE, "workers", 1),
+    (LARGE, "workers", OPEN),
+    (SMALL, "train", OPEN),
 )
 UNITS = 8
+LEFT_BYTES = 3 * 2**30
+"""What the card has left where memory is to run out."""
 
 
 def packing(folder: Path, device: str, quick: bool, keep: Keep) -> None:
-    """Build the same units with one, two and four processes on the card."""
-    load = Load("resnet10t", 32, 16, 2, 1, 8) if quick else SMALL
+    """Build the same units one after the other, and as many at once as raymed says itself."""
+    tiny = Load("resnet10t", 32, 16, 2, 1, 8)
+    for load, engine, workers in SHARED[:2] if quick else SHARED:
+        load = tiny if quick else load
+        place = folder / load.model
+        os.environ["RAYMED_CACHE"] = str(place / "cache")
+        if not place.exists():
+            phantoms = {"patients": load.patients, "slices": load.slices, "size": load.size}
+            write_phantoms(place / "phantom", **phantoms)
+        experiment = _experiment(place, load, engine, workers, device, 2 if quick else UNITS)
+        row = {"model": f"{load.model}, {load.size} px, {load.precision}", "engine": engine}
+        keep({**row, "workers": workers, **_timed(experiment, place, load)})
+
+
+def memory(folder: Path, device: str, quick: bool, keep: Keep) -> None:
+    """Build with all of the card, and with what another program leaves of it: is it the same?
+
+    A ViT has no BatchNorm, which would see the parts: a batch in parts is the batch, but for sums.
+    """
+    load = Load("vit_tiny_patch16_224", 32 if quick else 224, 40, 8, 1 if quick else 3, 256)
     os.environ["RAYMED_CACHE"] = str(folder / "cache")
-    write_phantoms(folder / "phantom", patients=load.patients, slices=load.slices, size=load.size)
-    for engine, workers in (("workers", 1), ("workers", 2)) if quick else SHARED:
-        experiment = _experiment(folder, load, engine, workers, device, 2 if quick else UNITS)
-        keep({"engine": engine, "workers": workers, **_timed(experiment, folder, load)})
+    write_phantoms(folder / "phantom", patients=40, slices=8, size=load.size)
+    held, runs = None, list[Path]()
+    for left in ("all", "3 GiB"):
+        if left != "all" and device == "cuda":
+            free, _ = torch.cuda.mem_get_info()
+            held = torch.empty(free - LEFT_BYTES, dtype=torch.uint8, device="cuda")
+        experiment = _experiment(folder, load, "workers", 1, device, 2)
+        run = folder / f"left-{left[0]}"
+        built = result_of(build_events(experiment, run))
+        if built.failed:
+            raise RuntimeError(str(built.failed))
+        runs.append(run)
+        facts = [read_json(each) for each in run.glob("members/*/fold-*/DONE.json")]
+        tables = [read_oof(each / "oof.arrow") for each in runs]
+        ends = [softmax(each.logits, axis=2) for each in tables]
+        keep(
+            {
+                "left": left,
+                "micro_batch": [each["micro_batch"] for each in facts],
+                "peak_bytes": [each["peak_bytes"] for each in facts],
+                "seconds": [round(each["seconds"], 1) for each in facts],
+                "probability_apart_most": float(np.abs(ends[-1] - ends[0]).max()),
+            }
+        )
+    del held
 
 
 def _experiment(

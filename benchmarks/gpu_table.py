@@ -10,6 +10,7 @@ Row = dict[str, Any]
 HEADS = {
     "data": "A step's parts, each waited for, in ms, and images a second of a whole epoch",
     "packing": "The same eight units, some at once on the one card",
+    "memory": "The same two folds with all of the card, and where another program holds most of it",
     "agreement": "The demo built in several ways",
     "sweep": "A sweep of three trials",
 }
@@ -46,7 +47,8 @@ def _with_ratio(rows: list[Row]) -> Iterator[Row]:
     """Hold speeds of packing against one process that takes unit after unit."""
     for row in rows:
         if "images_per_second" in row:
-            one = next(r for r in rows if (r["engine"], r["workers"]) == ("workers", 1))
+            alone = (row.get("model"), "workers", 1)
+            one = next(r for r in rows if (r.get("model"), r["engine"], r["workers"]) == alone)
             row = row | {"over_one": row["images_per_second"] / one["images_per_second"]}
         yield row
 
