@@ -121,21 +121,21 @@ def test_a_submitted_build_survives_a_killed_worker_and_a_lost_host_with_and_wit
         scene.hosts.renew(host)
 
 
-def test_a_build_survives_a_cut_network_and_a_spot_notice_and_refuses_a_second_driver(
+def test_a_build_refuses_a_second_driver_and_survives_a_spot_notice_and_a_cut_network(
     scene: Scene, expected: bytes
 ) -> None:
     call = scene.build()
     more(scene)
     faults.second_driver(scene)
-    for host in faults.cut_node(scene):
+    for host in faults.spot_notice(scene):
         scene.hosts.renew(host)
     more(scene)
-    lost = faults.spot_notice(scene)
+    cut = faults.cut_node(scene)
 
     assert scene.finish(call) == 0, call.output.read_text()
 
     assert judge(scene, expected) == []
-    for host in lost:
+    for host in cut:
         scene.hosts.renew(host)
 
 
