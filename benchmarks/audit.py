@@ -120,9 +120,9 @@ def main() -> None:
     print("| set | images | seconds | processor s | peak GiB | groups | adjusted Rand index |")
     print("|---|---|---|---|---|---|---|")
     if None in sets.values():
-        seconds, work = check()
-        print(f"| slices, `raymed check` | 6,400 | {seconds:.0f} | {work:.0f} | | | |", flush=True)
         size, seconds, work = answer_of(open_and_look)
+        whole, all_work = check()
+        print(f"| slices, `raymed check` | {size:,} | {whole:.0f} | {all_work:.0f} | | | |")
         print(f"| slices, opened and measured | {size:,} | {seconds:.0f} | {work:.0f} | | | |")
     for name, count in sets.items():
         size, seconds, work, peak, groups, agreement = answer_of(measure, count)

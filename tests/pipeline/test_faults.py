@@ -63,7 +63,7 @@ def scene(three_hosts: RayHosts, config_file: Path, tmp_path: Path) -> Scene:
 def more(scene: Scene) -> None:
     """Wait until one more fold is complete, so that the next fault strikes amid the next one.
 
-    A call that is refused, as a host does not answer yet or a lease still holds, is made again.
+    A call that is refused is made again: a host may not answer while it stands still.
     """
     enough = len(scene.complete) + 1
 
