@@ -37,14 +37,14 @@ def run_units(
     """Work on units in the running Ray; events as they come.
 
     Units start in their order, but one that is not `ready`, or too large for the room there is,
-    lets others pass, and one that is not `wanted` any more is dropped. The caller may stop taking
-    events: what is running ends with the session.
+    lets others pass, and one that is not `wanted` any more is dropped; alone, one begins with its
+    fewest processes. The caller may stop taking events: what is running ends with the session.
     """
     waiting = list(units)
     while waiting or engine.running:
         waiting = [unit for unit in waiting if wanted(unit)]
         for unit in [unit for unit in waiting if ready(unit)]:
-            if unit.workers <= engine.room:
+            if (unit.workers if engine.running else unit.fewest) <= engine.room:
                 waiting.remove(unit)
                 engine.start(unit)
         if waiting and not engine.running:

@@ -97,7 +97,7 @@ class _Run(Generic[AnyUnit]):
         """Give what units said, reports before ends; waits a moment at most."""
         self._groups.now_and_then()
         at_work = self.trials.at_work()
-        self._patience.now_and_then(unit.workers for unit in at_work.values())
+        self._patience.now_and_then(unit.fewest for unit in at_work.values())
         for name, progress in self._mailbox.take():
             if name in at_work:
                 self._patience.begun()

@@ -102,17 +102,27 @@ def _trainer(
         train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
         torch_config=TorchConfig(backend=None if gpus else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=unit.workers,
+            num_workers=_processes(unit),
             use_gpu=gpus > 0,
             resources_per_worker=process_resources(gpus, kind) | {"CPU": _CORE},
         ),
         run_config=RunConfig(
             name=name,
             **storage_of(scratch),
-            failure_config=FailureConfig(max_failures=1, controller_failure_limit=2),
+            failure_config=FailureConfig(
+                max_failures=1 + unit.workers - unit.fewest, controller_failure_limit=2
+            ),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
     )
+
+
+def _processes(unit: Unit) -> int | tuple[int, int]:
+    """Tell Train how many there shall be; a range is filled as far as there is room.
+
+    Train looks for room that came once a minute.
+    """
+    return unit.workers if unit.fewest == unit.workers else (unit.fewest, unit.workers)
 
 
 def _fault_of(error: Any) -> Fault:
@@ -172,7 +182,7 @@ class TrainRuns(Generic[AnyUnit]):
     def listen(self) -> Iterator[Said[AnyUnit]]:
         """Give what the runs said, their reports before their end."""
         self._groups.now_and_then()
-        self._patience.now_and_then(unit.workers for unit in self._units.values())
+        self._patience.now_and_then(unit.fewest for unit in self._units.values())
         done, _ = ray.wait(list(self._tasks), timeout=_LISTEN_SECONDS)
         for name, progress in self._mailbox.take():
             if name in self._units:

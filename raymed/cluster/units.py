@@ -21,6 +21,11 @@ class Unit(Protocol):
         """How many processes share it; only Ray Train takes more than one."""
         ...
 
+    @property
+    def fewest(self) -> int:
+        """With how few it begins or goes on, where there is no room for all."""
+        ...
+
     def work(self, checkpoint: Path | None = None) -> Generator["Progress", None, Any]:
         """Do it, from the folder of a checkpoint where there is one."""
         ...

@@ -94,6 +94,9 @@ class Recipe(Strict):
     workers: int = Field(
         1, ge=1, le=1024, description="processes that share each batch (DDP); a probe takes one"
     )
+    min_workers: int | None = Field(
+        None, ge=1, description="go on with so few where nodes are lost; default: all of `workers`"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
     augmentation: AugmentationField = Augmentation()
 
@@ -127,6 +130,8 @@ class Recipe(Strict):
             raise ValueError("a probe's features are computed once: set augmentation: none")
         if self.is_probe and self.workers > 1:
             raise ValueError("a probe trains its head alone: set workers: 1")
+        if self.fewest_workers > self.workers:
+            raise ValueError(f"min_workers {self.min_workers} is above workers {self.workers}")
         if self.sam is not None and self.sam.variant == "msam" and not self._has_momentum:
             raise ValueError("msam climbs along the momentum: set optimizer.momentum above 0")
         if self.batch_size < 2 * self.workers:
@@ -147,13 +152,19 @@ class Recipe(Strict):
         """Give what decides the model, in JSON's types, for identities.
 
         An option that is not taken is left out: recipes written before there was one mean the same.
+        So is `min_workers`, which may change in a build that lost its nodes.
         """
         fields = type(self).model_fields
         off = {name for name in _OPTIONS if getattr(self, name) == fields[name].default}
-        content = self.model_dump(mode="json", exclude=off)
+        content = self.model_dump(mode="json", exclude=off | {"min_workers"})
         if self.augmentation is not None:
             content["augmentation"] = self.augmentation.meaning()
         return content
+
+    @property
+    def fewest_workers(self) -> int:
+        """How few processes may share a batch."""
+        return self.workers if self.min_workers is None else self.min_workers
 
     @property
     def is_probe(self) -> bool:

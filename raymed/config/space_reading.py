@@ -70,7 +70,7 @@ def _read_model(content: Any, model: type[BaseModel], path: Path, written: Any) 
             raise InputError(
                 place_of(below), "is resolved when a recipe is read", "vary phases.N.epochs"
             )
-        if below == ("workers",):
+        if below in {("workers",), ("min_workers",)}:
             raise InputError(
                 place_of(below), "changes what a trial runs on, not its recipe", "leave it out"
             )

@@ -52,6 +52,8 @@ class FootprintUnit:
         """One process measures."""
         return 1
 
+    fewest = workers
+
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, Footprint]:
         """Measure it."""
         self.run.bring_inputs()

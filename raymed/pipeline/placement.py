@@ -88,7 +88,7 @@ def _with_room(
     refusal = _lack_of_room(experiment, nodes)
     if not wish.wait_minutes or wish.address is None or refusal is None:
         return nodes
-    processes = max(recipe.workers for recipe in experiment.recipes.values())
+    processes = max(recipe.fewest_workers for recipe in experiment.recipes.values())
     gpus = float(wish.device == "cuda" or wish.gpu_kind is not None)
     with nodes_asked_for(wish.address, processes, gpus, wish.gpu_kind):
         while refusal is not None:
@@ -128,7 +128,7 @@ def place(experiment: Experiment) -> Placement:
         of_kind(wish.gpu_kind, [here])
     workers = wish.workers or gpus or len(os.sched_getaffinity(0))
     for name, recipe in experiment.recipes.items():
-        _refuse_unmet(experiment.cluster, name, recipe.workers, workers, gpus)
+        _refuse_unmet(experiment.cluster, name, recipe.fewest_workers, workers, gpus)
     device: Device = "cuda" if gpus else "cpu"
     cores = len(os.sched_getaffinity(0))
     cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
@@ -189,11 +189,12 @@ def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
         raise InputError("cluster.address", fault, "add nodes")
     workers = wish.workers if scales and wish.workers else min(wish.workers or sum(room), sum(room))
     for name, recipe in experiment.recipes.items():
-        if recipe.workers > sum(room):
-            fault = f"{recipe.workers} processes a unit, nodes have room for {sum(room)}"
+        processes = recipe.fewest_workers
+        if processes > sum(room):
+            fault = f"{processes} processes a unit, nodes have room for {sum(room)}"
             place = f"recipes.{name}.workers"
             raise InputError(place, f"{fault} ({told})", "lower it, or add nodes")
-        _refuse_unmet(wish, name, recipe.workers, workers, 0)
+        _refuse_unmet(wish, name, processes, workers, 0)
     return Room(workers, share)
 
 

@@ -50,6 +50,8 @@ class FeatureUnit:
         """One process computes them."""
         return 1
 
+    fewest = workers
+
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, None]:
         """Compute them."""
         self.run.bring_inputs()
@@ -89,6 +91,11 @@ class FoldUnit:
     def workers(self) -> int:
         """How many processes share it."""
         return self.recipe.workers
+
+    @property
+    def fewest(self) -> int:
+        """With how few it begins or goes on."""
+        return self.recipe.fewest_workers
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, "Trained"]:
         """Train it in an attempt of its own; whether that attempt counts is the driver's to say.

@@ -20,7 +20,7 @@ from raymed.cluster.schedule import run_units
 from raymed.cluster.units import Finished, Returned
 
 class Stub:
-    workers = 1
+    workers = fewest = 1
 
     def __init__(self, real):
         self.real = real

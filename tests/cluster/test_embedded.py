@@ -25,6 +25,7 @@ class Toy:
     name: str
     fault: str = ""
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, str]:
         import torch

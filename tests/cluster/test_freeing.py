@@ -27,6 +27,7 @@ class Training:
     end: str
     born: list[weakref.ref[torch.nn.Module]] = field(default_factory=list)
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, str]:
         recipe = Recipe(

@@ -26,6 +26,7 @@ assert len(nodes_here("T4")) == 1
 class Where:
     number: int
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint=None):
         import ray

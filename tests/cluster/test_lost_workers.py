@@ -25,6 +25,7 @@ class Mortal:
     notes: Path
     dies_at: tuple[int, ...]
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint: Path | None = None) -> Generator[Progress, None, int]:
         tries = len(list(self.notes.iterdir()))

@@ -27,6 +27,7 @@ class Stub:
     marks: Path
     bad: Literal["", "raises", "dies", "dies once", "endless"] = ""
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint: Path | None = None) -> Iterator[Progress]:
         (self.marks / f"{self.trial}-{self.fold}-{time.time_ns()}").touch()
@@ -178,6 +179,7 @@ class Epochs:
     fold: int
     marks: Path
     workers: int = 1
+    fewest: int = 1
 
     def work(self, checkpoint: Path | None = None) -> Iterator[Progress]:
         import threading

@@ -28,6 +28,7 @@ class Pair:
     marks: Path
     bad: Literal["", "dies once", "endless"] = ""
     workers: int = 2
+    fewest: int = 2
 
     def work(self, checkpoint: Path | None = None) -> Iterator[Progress]:
         ranks = Ranks.here()

@@ -37,10 +37,12 @@ own = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
 head = {**own, "env_vars": {"NODE": "a"}, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args=head)
 for name in os.environ.get("OTHERS", "bc"):
-    cluster.add_node(env_vars={"NODE": name}, **own)
+    last = cluster.add_node(env_vars={"NODE": name}, **own)
 ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
 print("told", cluster.address, flush=True)
-for _ in sys.stdin:
+for line in sys.stdin:
+    if line == "lose one\\n":
+        cluster.remove_node(last, allow_graceful=False)
     alive = sum(node["Alive"] for node in ray.nodes())
     print("told", alive, ray.available_resources().get("CPU"), flush=True)
 ray.shutdown()
@@ -83,10 +85,10 @@ class Nodes:
         assert self.process.stdout is not None
         return next(line[5:].strip() for line in self.process.stdout if line.startswith("told "))
 
-    def state(self) -> str:
+    def state(self, ask: str = "how are you") -> str:
         """How many nodes live and how many cores are free."""
         assert self.process.stdin is not None
-        self.process.stdin.write("how are you\n")
+        self.process.stdin.write(f"{ask}\n")
         self.process.stdin.flush()
         return self.hear()
 
@@ -205,6 +207,28 @@ def test_processes_on_several_nodes_share_a_fold(
 
     assert said.returncode == 0, said.stderr
     assert_close(tmp_path / "run", alone, workers=3)
+
+
+def test_a_shared_fold_goes_on_with_the_nodes_that_are_left(
+    make: Callable[..., Experiment], config_file: Path, tmp_path: Path
+) -> None:
+    longer = [*STILL, "cluster.checkpoint_seconds=1"]
+    longer += ["recipes.cnn.phases=[{epochs: 30, lr: 2e-3}]", "recipes.cnn.min_workers=2"]
+    alone, run = build(make(*longer), tmp_path / "alone"), tmp_path / "run"
+    (seen := tmp_path / "seen").mkdir()
+    with three_nodes(seen) as nodes:
+        there = [f"cluster.address={nodes.address}", "cluster.workers=auto"]
+        command = [RAYMED, "build", config_file, *there, *longer, "recipes.cnn.workers=3"]
+        with subprocess.Popen(
+            [*map(str, command), "--run", str(run)], env={**os.environ, **ENVIRONMENT}
+        ) as driver:
+            while not list(run.glob("members/*/fold-0/*/state.json")):
+                assert driver.poll() is None
+                time.sleep(0.2)
+            nodes.state("lose one")
+            assert driver.wait(timeout=400) == 0
+
+    assert_close(run, alone, workers=2)
 
 
 def assert_close(run: Path, alone: Built, workers: int) -> None:

@@ -121,6 +121,18 @@ def test_what_no_node_can_meet_is_refused(
         place_on(make(*overrides), nodes)
 
 
+def test_a_recipe_that_can_do_with_fewer_processes_is_taken_where_there_is_room_for_these(
+    make: Any,
+) -> None:
+    wish = ["cluster.workers=auto", "recipes.cnn.workers=8"]
+
+    placement = place_on(make(*wish, "recipes.cnn.min_workers=7"), CPUS)
+
+    assert (placement.workers, placement.engine) == (7, "train")
+    with pytest.raises(InputError, match="8 processes a unit, nodes have room for 7"):
+        place_on(make(*wish, "recipes.cnn.min_workers=8"), CPUS)
+
+
 def test_a_kind_of_gpu_leaves_the_other_nodes_out(make: Any) -> None:
     wish = ("cluster.workers=auto", "cluster.device=auto")
 

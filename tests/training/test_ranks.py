@@ -93,6 +93,7 @@ def trained_by_two(plan: Recipe, toy: Any, place: Path) -> Any:
     [
         ({"workers": 2, "phases": ({"train": "head", "epochs": 1, "lr": 1e-3},)}, "a probe"),
         ({"workers": 8, "batch_size": 15}, "batch_size 15 gives 8 workers"),
+        ({"workers": 2, "min_workers": 3}, "min_workers 3 is above workers 2"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(recipe: Make, change: dict[str, Any], words: str) -> None:

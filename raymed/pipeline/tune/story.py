@@ -142,7 +142,7 @@ def _decider(
         prepared,
         study,
         placement.device,
-        placement.workers // processes,
+        max(1, placement.workers // processes),
         scoring,
         waiting=study.adopt(alone=search.storage is None),
     )
