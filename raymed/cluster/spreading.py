@@ -33,9 +33,10 @@ class Node:
         kind = kinds[0] if kinds else None
         return cls(ip, resources.get("CPU", 0), resources.get("GPU", 0), kind)
 
-    def holds(self, gpus: float) -> int:
+    def holds(self, gpus: float, core: float = 1) -> int:
         """Count the processes of one core, and of so many GPUs, that find room at once."""
-        return min(int(self.cpus), int(self.gpus / gpus + 1e-6) if gpus else int(self.cpus))
+        cores = int(self.cpus / core)
+        return min(cores, int(self.gpus / gpus + 1e-6)) if gpus else cores
 
 
 def living() -> list[Mapping[str, Any]]:

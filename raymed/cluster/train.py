@@ -13,6 +13,7 @@ from ray.exceptions import RayActorError, RayError
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from raymed.cluster.elastic import CORE, processes_for
 from raymed.cluster.groups import Freeing
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch, storage_of
@@ -23,8 +24,6 @@ from raymed.errors import RaymedError
 
 NEAR_ZERO = 0.001
 """Cores of the task that calls `fit`: it waits, the workers work."""
-_CORE = 0.99
-"""Of a core, what a process of a run asks for, so that a node of n has room for n beside `fit`."""
 _LISTEN_SECONDS = 0.2
 _ROOM_LIMIT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 _TRIES = 2
@@ -74,15 +73,21 @@ def fit(
 ) -> Fault | Returned:
     """Run one unit as Ray Train; called on the node that works, where its controller stays.
 
-    Train tries again when a process dies, but not while its run is starting: that is done here.
+    Train tries again when a process dies, but not while its run is starting, nor with fewer
+    processes: that is done here.
     """
     os.environ[_ROOM_LIMIT] = _ROOM_SECONDS
-    for _ in range(_TRIES):
+    can_lose = unit.workers - unit.fewest
+    for tried in range(_TRIES + can_lose):
+        processes = processes_for(unit, gpus, kind, lost=tried > 0)
         try:
-            trainer = _trainer(name, unit, mailbox, gpus, scratch, kind)
+            trainer = _trainer(name, unit, mailbox, gpus, scratch, kind, processes)
             end: Fault | Returned = trainer.fit().return_value
         except ray.train.WorkerGroupError as error:
-            return _fault_of(error)
+            fault = _fault_of(error)
+            if fault.reason != _DIED or not can_lose:
+                return fault
+            trace = fault.trace
         except ray.train.ControllerError as error:
             if not isinstance(error.controller_failure, RayActorError):
                 return Fault.of(error.controller_failure, str(error))
@@ -95,34 +100,32 @@ def fit(
 
 
 def _trainer(
-    name: str, unit: Unit, mailbox: Mailbox, gpus: float, scratch: Scratch, kind: str | None
+    name: str,
+    unit: Unit,
+    mailbox: Mailbox,
+    gpus: float,
+    scratch: Scratch,
+    kind: str | None,
+    processes: int,
 ) -> TorchTrainer:
     return TorchTrainer(
         _loop,
         train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
         torch_config=TorchConfig(backend=None if gpus else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=_processes(unit),
+            num_workers=processes,
             use_gpu=gpus > 0,
-            resources_per_worker=process_resources(gpus, kind) | {"CPU": _CORE},
+            resources_per_worker=process_resources(gpus, kind) | {"CPU": CORE},
         ),
         run_config=RunConfig(
             name=name,
             **storage_of(scratch),
             failure_config=FailureConfig(
-                max_failures=1 + unit.workers - unit.fewest, controller_failure_limit=2
+                max_failures=int(unit.fewest == unit.workers), controller_failure_limit=2
             ),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),
     )
-
-
-def _processes(unit: Unit) -> int | tuple[int, int]:
-    """Tell Train how many there shall be; a range is filled as far as there is room.
-
-    Train looks for room that came once a minute.
-    """
-    return unit.workers if unit.fewest == unit.workers else (unit.fewest, unit.workers)
 
 
 def _fault_of(error: Any) -> Fault:
