@@ -10,12 +10,12 @@ from raymed.cluster.units import Unit
 CORE = 0.99
 """Of a core, what a process of a run asks for, so that a node of n has room for n beside `fit`."""
 _LOOK_SECONDS = 1.0
-_RETURN_SECONDS = 60.0
+_RETURN_SECONDS = 30.0
 """How long a lost node may take to come back before its unit goes on with fewer processes."""
 
 
 def processes_for(unit: Unit, gpus: float, kind: str | None, *, lost: bool) -> int:
-    """Wait for room for all of a unit's processes, a minute at most, and take what there is then.
+    """Wait for room for all of a unit's processes, half a minute at most, and take what there is then.
 
     Where nodes are too few from the start nothing is waited for; where one was `lost` it may come
     back. Never less than the unit's fewest, for which Ray Train waits itself.

@@ -111,7 +111,7 @@ def _trainer(
     return TorchTrainer(
         _loop,
         train_loop_config={"name": name, "unit": unit, "mailbox": mailbox},
-        torch_config=TorchConfig(backend=None if gpus else "gloo"),
+        torch_config=TorchConfig(backend="nccl" if gpus and unit.workers > 1 else "gloo"),
         scaling_config=ScalingConfig(
             num_workers=processes,
             use_gpu=gpus > 0,
