@@ -48,8 +48,9 @@ def _with_ratio(rows: list[Row]) -> Iterator[Row]:
     for row in rows:
         if "images_per_second" in row:
             alone = (row.get("model"), "workers", 1)
-            one = next(r for r in rows if (r.get("model"), r["engine"], r["workers"]) == alone)
-            row = row | {"over_one": row["images_per_second"] / one["images_per_second"]}
+            for one in rows:
+                if (one.get("model"), one["engine"], one["workers"]) == alone:
+                    row = row | {"over_one": row["images_per_second"] / one["images_per_second"]}
         yield row
 
 

@@ -15,7 +15,7 @@ _RETURN_SECONDS = 30.0
 
 
 def processes_for(unit: Unit, gpus: float, kind: str | None, *, lost: bool) -> int:
-    """Wait for room for all of a unit's processes, half a minute at most, and take what there is then.
+    """Wait half a minute for room for all of a unit's processes, and take what there is then.
 
     Where nodes are too few from the start nothing is waited for; where one was `lost` it may come
     back. Never less than the unit's fewest, for which Ray Train waits itself.

@@ -84,19 +84,18 @@ def fit(
             trainer = _trainer(name, unit, mailbox, gpus, scratch, kind, processes)
             end: Fault | Returned = trainer.fit().return_value
         except ray.train.WorkerGroupError as error:
-            fault = _fault_of(error)
-            if fault.reason != _DIED or not can_lose:
-                return fault
-            trace = fault.trace
+            last = _fault_of(error)
+            if not can_lose or _said_by_us(error) is not None:
+                return last
         except ray.train.ControllerError as error:
             if not isinstance(error.controller_failure, RayActorError):
                 return Fault.of(error.controller_failure, str(error))
-            trace = str(error)
+            last = Fault(_DIED, str(error))
         except ray.train.TrainingFailedError as error:
             return Fault.of(error)
         else:
             return end
-    return Fault(_DIED, trace)
+    return last
 
 
 def _trainer(
@@ -131,15 +130,23 @@ def _trainer(
 def _fault_of(error: Any) -> Fault:
     """Tell a process that died from one that raised, when Train has given up.
 
-    Where one process ends, those that talk to it raise too: what they say is not the cause.
+    Where one process ends, those that talk to it raise too, and may be heard first: what they say
+    is not the cause.
     """
-    raised = [getattr(each, "_base_exc", each) for each in error.worker_failures.values()]
-    for cause in raised:
-        if isinstance(cause, RaymedError):
-            return Fault.of(cause, str(error))
+    ours, raised = _said_by_us(error), _raised(error)
+    if ours is not None:
+        return Fault.of(ours, str(error))
     if any(isinstance(each, RayActorError) for each in raised):
         return Fault(_DIED, str(error))
     return Fault.of(raised[0], str(error))
+
+
+def _said_by_us(error: Any) -> RaymedError | None:
+    return next((each for each in _raised(error) if isinstance(each, RaymedError)), None)
+
+
+def _raised(error: Any) -> list[Exception]:
+    return [getattr(each, "_base_exc", each) for each in error.worker_failures.values()]
 
 
 class TrainRuns(Generic[AnyUnit]):

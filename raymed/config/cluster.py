@@ -54,7 +54,7 @@ class Cluster(Strict):
     engine: Literal["auto", "workers", "train"] = Field(
         "auto",
         description="workers: reused processes; train: a Ray Train run a unit; "
-        "auto: workers without a GPU, else train",
+        "auto: train where several processes share a unit and on a cluster's GPUs, else workers",
     )
     cache: RelativePath | None = Field(
         None,

@@ -114,8 +114,7 @@ def _lack_of_room(experiment: Experiment, nodes: Sequence[Node]) -> InputError |
 def place(experiment: Experiment) -> Placement:
     """Choose on this machine what the configuration leaves open; refuse what can never be met.
 
-    `engine: auto` is reused workers where there is no GPU and every unit is one process, else
-    Ray Train.
+    `engine: auto` is Ray Train where several processes share a unit, else reused workers.
     """
     import torch
 
@@ -134,7 +133,7 @@ def place(experiment: Experiment) -> Placement:
     cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
     return Placement(
         device,
-        _engine(experiment, gpus),
+        _engine(experiment),
         workers,
         min(workers, gpus),
         device,
@@ -144,13 +143,16 @@ def place(experiment: Experiment) -> Placement:
 
 
 def place_on(experiment: Experiment, nodes: Sequence[Node]) -> Placement:
-    """Choose the same on the nodes of a running Ray: never more at once than they have room for."""
+    """Choose the same on the nodes of a running Ray: never more at once than they have room for.
+
+    With GPUs there, `engine: auto` is Ray Train for every unit.
+    """
     import torch
 
     wish, room = experiment.cluster, room_on(experiment, nodes)
     own: Device = "cuda" if wish.device != "cpu" and torch.cuda.is_available() else "cpu"
     device: Device = "cuda" if room.share else "cpu"
-    engine = _engine(experiment, int(room.share > 0))
+    engine = _engine(experiment, on_gpus=room.share > 0)
     gpus = room.share * room.workers
     cards = tuple(of_kind(wish.gpu_kind, nodes)) if room.share and wish.workers is None else ()
     return Placement(
@@ -198,9 +200,9 @@ def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
     return Room(workers, share)
 
 
-def _engine(experiment: Experiment, gpus: int) -> Literal["workers", "train"]:
+def _engine(experiment: Experiment, *, on_gpus: bool = False) -> Literal["workers", "train"]:
     wish = experiment.cluster.engine
-    reused = not gpus and all(each.workers == 1 for each in experiment.recipes.values())
+    reused = not on_gpus and all(each.workers == 1 for each in experiment.recipes.values())
     return wish if wish != "auto" else "workers" if reused else "train"
 
 

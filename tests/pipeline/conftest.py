@@ -68,6 +68,18 @@ def config_file(phantoms: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def only_cnn() -> str:
+    """The override that leaves one recipe: each unit that Ray Train starts takes its time."""
+    return "recipes={cnn: {model: test_resnet, phases: [{epochs: 3, lr: 2e-3}]}}"
+
+
+@pytest.fixture(scope="session")
+def built_cnn(make: Make, only_cnn: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """That one built, by two workers."""
+    return build(make(only_cnn), tmp_path_factory.mktemp("built_cnn") / "run")
+
+
+@pytest.fixture(scope="session")
 def built(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The tiny experiment, built by two workers and never disturbed."""
     return build(make(), tmp_path_factory.mktemp("built") / "run")

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from raymed import __version__ as raymed_version
-from raymed.config import Experiment, read_experiment
+from raymed.config import Experiment
 from raymed.ensemble import read_oof
 from raymed.pipeline.build import Built, build
 from raymed.runs import RunFolder
@@ -194,28 +193,18 @@ def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_tra
     assert {path: Path(path).stat().st_mtime_ns for path in done} == done
 
 
-SHARED = {
-    "model": "test_resnet",
-    "phases": [{"epochs": 8, "lr": 2e-3}],
-    "freeze_batchnorm": True,
-    "augmentation": "none",
-}
-"""Only the order of sums differs by how many processes share a batch."""
-
-
 def test_processes_on_several_nodes_share_a_fold_and_go_on_where_one_is_lost(
-    config_file: Path, tmp_path: Path
+    make: Callable[..., Experiment], config_file: Path, only_cnn: str, tmp_path: Path
 ) -> None:
-    content = yaml.safe_load(config_file.read_text())
-    (file := config_file.with_name("shared.yaml")).write_text(
-        yaml.safe_dump(content | {"recipes": {"cnn": SHARED}})
-    )
-    alone, run = build(read_experiment(file), tmp_path / "alone"), tmp_path / "run"
+    """BatchNorm frozen, no augmentation: only the order of sums differs."""
+    still = [only_cnn, "recipes.cnn.phases=[{epochs: 8, lr: 2e-3}]"]
+    still += ["recipes.cnn.freeze_batchnorm=true", "recipes.cnn.augmentation=none"]
+    alone, run = build(make(*still), tmp_path / "alone"), tmp_path / "run"
     (seen := tmp_path / "seen").mkdir()
     with three_nodes(seen) as nodes:
         there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "--run", str(run)]
         several = ["recipes.cnn.workers=3", "recipes.cnn.min_workers=2"]
-        command = [RAYMED, "build", str(file), *several, *there]
+        command = [RAYMED, "build", str(config_file), *still, *several, *there]
         with subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}) as driver:
             while not list(run.glob("members/*/fold-1/*/state.json")):
                 assert driver.poll() is None

@@ -72,33 +72,49 @@ def test_alone_backwards_and_stopped_in_the_middle_it_gives_the_same_bits(
     assert [path.stat().st_mtime_ns for path in done] == stamps  # nothing finished is done twice
 
 
-@pytest.mark.parametrize(
-    ("alone", "engine"),
-    [
-        pytest.param(False, "workers", id="with its children"),
-        pytest.param(True, "workers", id="alone"),
-        pytest.param(True, "train", id="alone, Ray Train"),
-    ],
-)
+@pytest.fixture(params=["workers", "train"])
+def engine(request: pytest.FixtureRequest, only_cnn: str) -> tuple[list[str], Built]:
+    """Overrides for an engine, and the undisturbed build."""
+    name = request.param
+    overrides = [f"cluster.engine={name}", *([only_cnn] if name == "train" else [])]
+    built: Built = request.getfixturevalue("built_cnn" if name == "train" else "built")
+    return overrides, built
+
+
 @pytest.mark.slow
-def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
-    built: Built,
-    config_file: Path,
-    tmp_path: Path,
-    processes_of: Processes,
-    alone: bool,
-    engine: str,
+def test_a_driver_killed_alone_leaves_a_folder_that_continues_and_no_orphans(
+    engine: tuple[list[str], Built], config_file: Path, tmp_path: Path, processes_of: Processes
 ) -> None:
-    run = tmp_path / "run"
-    command = [RAYMED, "build", str(config_file), f"cluster.engine={engine}", "--run", str(run)]
+    overrides, undisturbed = engine
+    command = [RAYMED, "build", str(config_file), *overrides, "--run", str(tmp_path / "run")]
+
+    continues_where_it_was_killed(command, undisturbed, processes_of, subprocess.Popen.kill)
+
+
+@pytest.mark.slow
+def test_a_driver_killed_with_its_children_leaves_a_folder_that_continues(
+    built: Built, config_file: Path, tmp_path: Path, processes_of: Processes
+) -> None:
+    command = [RAYMED, "build", str(config_file), "--run", str(tmp_path / "run")]
+
+    continues_where_it_was_killed(
+        command, built, processes_of, lambda first: os.killpg(first.pid, signal.SIGKILL)
+    )
+
+
+def continues_where_it_was_killed(
+    command: list[str],
+    undisturbed: Built,
+    processes_of: Processes,
+    kill: Callable[[subprocess.Popen[bytes]], None],
+) -> None:
+    """Run a build, kill it after its first fold, and hold the same command's end to account."""
+    run = Path(command[-1])
     first = subprocess.Popen(command, start_new_session=True)
     deadline = time.monotonic() + 120
     while not markers(run) and first.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    if alone:
-        first.kill()
-    else:
-        os.killpg(first.pid, signal.SIGKILL)
+    kill(first)
     first.wait()
     done = {path: path.stat().st_mtime_ns for path in markers(run)}
 
@@ -108,7 +124,7 @@ def test_a_killed_driver_leaves_a_folder_that_continues_and_no_orphans(
     assert second.returncode == 0, err
     assert err == b""
     assert b"raylet" not in out  # Ray's chatter is in the log
-    assert (run / "oof.arrow").read_bytes() == built.run.oof_file.read_bytes()
+    assert (run / "oof.arrow").read_bytes() == undisturbed.run.oof_file.read_bytes()
     assert done.items() <= {path: path.stat().st_mtime_ns for path in markers(run)}.items()
     assert processes_of(first.pid) + processes_of(second.pid) == []
 
@@ -133,11 +149,11 @@ def test_a_build_told_to_end_stops_cleanly(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["workers", "train"])
 def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
-    built: Built, make: Any, tmp_path: Path, engine: str
+    engine: tuple[list[str], Built], make: Any, tmp_path: Path
 ) -> None:
-    events = build_events(make(f"cluster.engine={engine}"), tmp_path / "run")
+    overrides, undisturbed = engine
+    events = build_events(make(*overrides), tmp_path / "run")
     killed = False
     while True:
         try:
@@ -154,7 +170,7 @@ def test_a_worker_that_dies_is_replaced_and_its_unit_tried_again(
 
     assert killed
     assert not again.failed
-    assert again.run.oof_file.read_bytes() == built.run.oof_file.read_bytes()
+    assert again.run.oof_file.read_bytes() == undisturbed.run.oof_file.read_bytes()
 
 
 @pytest.mark.slow

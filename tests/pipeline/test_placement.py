@@ -17,14 +17,16 @@ def test_one_machine_without_a_gpu_reuses_workers(make: Any, monkeypatch: Any) -
     assert place(make("cluster.engine=train")).engine == "train"
 
 
-def test_a_gpu_or_a_shared_unit_takes_ray_train(make: Any, monkeypatch: Any) -> None:
+def test_a_shared_unit_takes_ray_train_and_one_machines_gpus_do_not(
+    make: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert place(make("recipes.cnn.workers=2")).engine == "train"
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     on_gpus = place(make("cluster.workers=auto"))
-    assert (on_gpus.device, on_gpus.engine) == ("cuda", "train")
+    assert (on_gpus.device, on_gpus.engine) == ("cuda", "workers")
     assert (on_gpus.workers, on_gpus.gpus) == (4, 4)
 
 
