@@ -11,7 +11,7 @@ import ray.tune
 from raymed.cluster.mailbox import Mailbox
 from raymed.cluster.scratch import Scratch
 from raymed.cluster.telling import Telling
-from raymed.cluster.train import fit
+from raymed.cluster.train_run import fit
 from raymed.cluster.units import Fault, Returned, Unit
 
 _END_SECONDS = "600"

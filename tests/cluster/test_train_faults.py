@@ -5,7 +5,7 @@ from ray.exceptions import ActorDiedError
 from ray.train import WorkerGroupError
 from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
 
-from raymed.cluster.train import _fault_of
+from raymed.cluster.train_run import _fault_of
 from raymed.errors import TrainingError
 
 COLLATERAL = UserExceptionWithTraceback(RuntimeError("Connection closed by peer"), "Traceback a")
