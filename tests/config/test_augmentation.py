@@ -104,7 +104,7 @@ def test_the_meaning_of_a_recipe_without_augmentation_is_all_but_options_not_tak
     assert told.items() <= whole.items()
     assert whole.keys() - told.keys() == {
         *("ordinal_smoothing", "head", "evidential", "triplet", "center", "mixup"),
-        "squeeze_excite",
+        *("squeeze_excite", "min_workers"),
     }
 
 
