@@ -15,7 +15,7 @@ from raymed.cluster.preflight import check_nodes
 from raymed.cluster.scaling import nodes_asked_for
 from raymed.cluster.scratch import Scratch
 from raymed.cluster.spreading import PATIENCE_SECONDS, Node, gpu_kind_here, of_kind, told_nodes
-from raymed.config import Cluster, Experiment, Search, is_url
+from raymed.config import Cluster, Experiment, Recipe, Search, is_url
 from raymed.data.intake.objects.location import Location
 from raymed.errors import InputError
 from raymed.files import read_json
@@ -51,6 +51,10 @@ class Placement:
     def told(self) -> str:
         """Where, for the reader."""
         return self.device if self.address is None else f"{self.device} of the Ray cluster"
+
+    def sharing(self, recipe: Recipe) -> int:
+        """How many processes share a unit of a recipe here."""
+        return min(recipe.workers, self.workers)
 
     def session(self, run: RunFolder) -> AbstractContextManager[Scratch]:
         """Start an embedded Ray or join the running one; gives a folder for its scratch."""

@@ -131,7 +131,7 @@ def _decider(
 ) -> Deciding:
     """Make what decides; it begins with the trials that other drivers left."""
     search = experiment.search or Search()
-    processes = experiment.recipes[searched_recipe(search, experiment.recipes)].workers
+    processes = placement.sharing(experiment.recipes[searched_recipe(search, experiment.recipes)])
     gpus = placement.gpus / placement.workers * processes
     scoring = Scoring(
         experiment, folder, prepared, study, gpus, paired=search.stopped_by == "paired"
@@ -142,7 +142,7 @@ def _decider(
         prepared,
         study,
         placement.device,
-        max(1, placement.workers // processes),
+        placement.workers // processes,
         scoring,
         waiting=study.adopt(alone=search.storage is None),
     )
