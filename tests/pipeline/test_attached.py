@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +20,6 @@ from raymed import __version__ as raymed_version
 from raymed.config import Experiment
 from raymed.ensemble import read_oof
 from raymed.pipeline.build import Built, build
-from raymed.runs import RunFolder
 from raymed.runs.store import RunStore
 
 RAYMED = str(Path(sys.executable).with_name("raymed"))
@@ -194,29 +194,36 @@ def test_a_node_that_dies_amid_a_fold_changes_no_bit_and_nothing_complete_is_tra
 
 
 def test_processes_on_several_nodes_share_a_fold_and_go_on_where_one_is_lost(
-    make: Callable[..., Experiment], config_file: Path, only_cnn: str, tmp_path: Path
+    make: Callable[..., Experiment],
+    config_file: Path,
+    only_cnn: str,
+    tmp_path: Path,
+    s3: Any,
+    s3_environment: dict[str, str],
 ) -> None:
-    """BatchNorm frozen, no augmentation: only the order of sums differs."""
+    """By Ray Train, into an object store; BatchNorm frozen, no augmentation: only sums differ."""
     still = [only_cnn, "recipes.cnn.phases=[{epochs: 8, lr: 2e-3}]"]
     still += ["recipes.cnn.freeze_batchnorm=true", "recipes.cnn.augmentation=none"]
-    alone, run = build(make(*still), tmp_path / "alone"), tmp_path / "run"
+    alone, url = build(make(*still), tmp_path / "alone"), "s3://ward/runs/shared"
+    store = RunStore.at(url)
     (seen := tmp_path / "seen").mkdir()
-    with three_nodes(seen) as nodes:
-        there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "--run", str(run)]
+    with three_nodes(seen, **s3_environment) as nodes:
+        there = [f"cluster.address={nodes.address}", "cluster.workers=auto", "--run", url]
         several = ["recipes.cnn.workers=3", "recipes.cnn.min_workers=2"]
         command = [RAYMED, "build", str(config_file), *still, *several, *there]
         with subprocess.Popen(command, env={**os.environ, **ENVIRONMENT}) as driver:
-            while not list(run.glob("members/*/fold-1/*/state.json")):
+            while not any(re.search("fold-1/.*/state.json", name) for name in store.list()):
                 assert driver.poll() is None
-                time.sleep(0.2)
+                time.sleep(0.5)
             nodes.state("lose one")
             assert driver.wait(timeout=400) == 0
 
-    shared, one = read_oof(run / "oof.arrow"), read_oof(alone.run.oof_file)
+    (tmp_path / "oof.arrow").write_bytes(store.read("oof.arrow"))
+    shared, one = read_oof(tmp_path / "oof.arrow"), read_oof(alone.run.oof_file)
     assert np.abs(one.logits[:, 0]).max() > 0.01
     np.testing.assert_allclose(shared.logits, one.logits, atol=1e-3)
-    member = RunFolder.at(run).member(shared.members[0])
-    assert [member.fold_facts(fold)["workers"] for fold in (0, 1)] == [3, 2]
+    folds = [f"members/{shared.members[0]}/fold-{fold}/DONE.json" for fold in (0, 1)]
+    assert [json.loads(store.read(fold))["workers"] for fold in folds] == [3, 2]
 
 
 def test_a_recipe_that_nodes_have_no_room_for_is_refused_at_once(
