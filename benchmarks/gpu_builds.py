@@ -85,6 +85,20 @@ def agreement(folder: Path, device: str, quick: bool, keep: Keep) -> None:
                 waiting.clear()
 
 
+def node(folder: Path, device: str, quick: bool, keep: Keep) -> None:
+    """Build the demo by each engine, alone, and give what its report says of the node.
+
+    How busy the card was is known where its driver's library (nvidia-ml-py) is there.
+    """
+    for way in (Way("workers", device, "workers", 3), Way("Ray Train", device, "train", 3)):
+        begun = time.monotonic()
+        _demo(folder / way.engine, way, quick)
+        whole = time.monotonic() - begun
+        (said,) = read_json(folder / way.engine / "run" / "metrics.json")["provenance"]["nodes"]
+        figures = {name: said[name] for name in ("folds", "seconds", "images_per_second")}
+        keep({"way": way.name, "whole_build": round(whole, 1), **figures, "busy": said["gpu_busy"]})
+
+
 def _demo(folder: Path, way: Way, quick: bool) -> None:
     os.environ["RAYMED_CACHE"] = str(folder / "cache")
     write_demo(folder)

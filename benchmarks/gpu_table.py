@@ -11,6 +11,7 @@ HEADS = {
     "data": "A step's parts, each waited for, in ms, and images a second of a whole epoch",
     "packing": "The same eight units, some at once on the one card",
     "memory": "The same two folds with all of the card, and where another program holds most of it",
+    "node": "The demo by each engine, alone, as its report tells of the node",
     "agreement": "The demo built in several ways",
     "sweep": "A sweep of three trials",
 }
@@ -46,7 +47,7 @@ def _machine(where: Row) -> str:
 def _with_ratio(rows: list[Row]) -> Iterator[Row]:
     """Hold speeds of packing against one process that takes unit after unit."""
     for row in rows:
-        if "images_per_second" in row:
+        if "images_per_second" in row and "engine" in row:
             alone = (row.get("model"), "workers", 1)
             for one in rows:
                 if (one.get("model"), one["engine"], one["workers"]) == alone:
