@@ -131,7 +131,7 @@ def place(experiment: Experiment) -> Placement:
         of_kind(wish.gpu_kind, [here])
     workers = wish.workers or gpus or len(os.sched_getaffinity(0))
     for name, recipe in experiment.recipes.items():
-        _refuse_unmet(experiment.cluster, name, recipe.fewest_workers, workers, gpus)
+        _refuse_unmet(experiment.cluster, name, recipe, workers, gpus)
     device: Device = "cuda" if gpus else "cpu"
     cores = len(os.sched_getaffinity(0))
     cards = (Node("this machine", cores, gpus),) if gpus and wish.workers is None else ()
@@ -198,9 +198,9 @@ def room_on(experiment: Experiment, nodes: Sequence[Node]) -> Room:
         processes = recipe.fewest_workers
         if processes > sum(room):
             fault = f"{processes} processes a unit, nodes have room for {sum(room)}"
-            place = f"recipes.{name}.workers"
+            place = _place_of_fewest(name, recipe)
             raise InputError(place, f"{fault} ({told})", "lower it, or add nodes")
-        _refuse_unmet(wish, name, processes, workers, 0)
+        _refuse_unmet(wish, name, recipe, workers, 0)
     return Room(workers, share)
 
 
@@ -240,9 +240,13 @@ def refuse_endless(search: Search, placement: Placement) -> None:
     raise InputError("search.gpu_hours", fault, "give trials or hours")
 
 
-def _refuse_unmet(wish: Cluster, name: str, processes: int, workers: int, gpus: int) -> None:
-    """Refuse a recipe whose units take more processes than there can be."""
-    place = f"recipes.{name}.workers"
+def _place_of_fewest(name: str, recipe: Recipe) -> str:
+    return f"recipes.{name}.{'workers' if recipe.min_workers is None else 'min_workers'}"
+
+
+def _refuse_unmet(wish: Cluster, name: str, recipe: Recipe, workers: int, gpus: int) -> None:
+    """Refuse a recipe whose units take more processes than there can be, or than an engine has."""
+    place, processes = _place_of_fewest(name, recipe), recipe.fewest_workers
     if gpus and processes > gpus:
         fault = f"{processes} processes a unit, GPUs here: {gpus}"
         raise InputError(place, fault, "lower it, or take a larger machine")
@@ -251,9 +255,9 @@ def _refuse_unmet(wish: Cluster, name: str, processes: int, workers: int, gpus: 
         bound = f"cluster.workers is {workers}" if named else f"cores here: {workers}"
         remedy = "lower it, or raise cluster.workers" if named else "lower it"
         raise InputError(place, f"{processes} processes a unit, {bound}", remedy)
-    if processes > 1 and wish.engine == "workers":
+    if recipe.workers > 1 and wish.engine == "workers":
         raise InputError(
             "cluster.engine",
-            f"workers cannot share a unit, {place} is {processes}",
+            f"workers cannot share a unit, recipes.{name}.workers is {recipe.workers}",
             "set it to train or auto",
         )

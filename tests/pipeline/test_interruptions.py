@@ -74,9 +74,10 @@ def test_alone_backwards_and_stopped_in_the_middle_it_gives_the_same_bits(
 
 @pytest.fixture(params=["workers", "train"])
 def engine(request: pytest.FixtureRequest, only_cnn: str) -> tuple[list[str], Built]:
-    """Overrides for an engine, and the undisturbed build."""
+    """Overrides for an engine, and the undisturbed build; folds are left when one is complete."""
     name = request.param
-    overrides = [f"cluster.engine={name}", *([only_cnn] if name == "train" else [])]
+    overrides = [f"cluster.engine={name}"]
+    overrides += [only_cnn, "cluster.workers=1"] if name == "train" else []
     built: Built = request.getfixturevalue("built_cnn" if name == "train" else "built")
     return overrides, built
 
@@ -117,6 +118,7 @@ def continues_where_it_was_killed(
     kill(first)
     first.wait()
     done = {path: path.stat().st_mtime_ns for path in markers(run)}
+    assert 0 < len(done) < len(markers(undisturbed.run.path))
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as second:
         out, err = second.communicate(timeout=500)

@@ -40,7 +40,7 @@ def test_a_shared_unit_takes_ray_train_and_one_machines_gpus_do_not(
             r"recipes.cnn.workers: 3 processes a unit, cluster.workers is 2; lower it, or raise",
         ),
         (
-            ["recipes.cnn.workers=2", "cluster.engine=workers"],
+            ["recipes.cnn.workers=2", "recipes.cnn.min_workers=1", "cluster.engine=workers"],
             r"workers cannot share a unit, recipes.cnn.workers is 2; set it to train or auto",
         ),
     ],
@@ -131,7 +131,7 @@ def test_a_recipe_that_can_do_with_fewer_processes_is_taken_where_there_is_room_
     placement = place_on(make(*wish, "recipes.cnn.min_workers=7"), CPUS)
 
     assert (placement.workers, placement.engine) == (7, "train")
-    with pytest.raises(InputError, match="8 processes a unit, nodes have room for 7"):
+    with pytest.raises(InputError, match="min_workers: 8 processes a unit, nodes have room for 7"):
         place_on(make(*wish, "recipes.cnn.min_workers=8"), CPUS)
 
 
