@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_builds import agreement, memory, node, packing, sweep
+from gpu_builds import agreement, memory, packing, sweep
 from gpu_steps import data
 from gpu_table import table
 
@@ -30,7 +30,6 @@ PARTS: dict[str, Part] = {
     "data": data,
     "packing": packing,
     "memory": memory,
-    "node": node,
     "agreement": agreement,
     "sweep": sweep,
 }

@@ -3,9 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -52,51 +50,34 @@ class Way:
 
 
 def ways(device: str) -> list[Way]:
-    """List them; the first one is what the others are held against, the second one repeats it."""
+    """List them; the first one is what the others are held against, the last one repeats it."""
     cores = len(os.sched_getaffinity(0))
     return [
         Way("workers", device, "workers", 3),
-        Way("workers, again", device, "workers", 3),
         Way("Ray Train", device, "train", 3),
         Way("workers, bf16", device, "workers", 3, "bf16"),
         Way("workers, CPU", "cpu", "workers", min(9, cores)),
+        Way("workers, again", device, "workers", 3),
     ]
 
 
 def agreement(folder: Path, device: str, quick: bool, keep: Keep) -> None:
-    """Build the demo in every way, all at once: what comes out is compared, not how fast."""
-    asked = ways(device)[:: 2 if quick else 1]
-    first, waiting = folder / "0" / "run", list[tuple[Path, Way]]()
-    with ProcessPoolExecutor(len(asked), get_context("spawn")) as processes:
-        running = {
-            processes.submit(_demo, folder / str(number), way, quick): (folder / str(number), way)
-            for number, way in enumerate(asked)
-        }
-        for done in as_completed(running):
-            own, way = running[done]
-            error = done.exception()
-            if error is not None:
-                keep({"way": way.name, "failed": f"{type(error).__name__}: {error}"})
-                continue
-            waiting.append((own / "run", way))
-            if (first / "report.html").exists():
-                for run, way in waiting:
-                    keep({"way": way.name, **_compared(run, first)})
-                waiting.clear()
-
-
-def node(folder: Path, device: str, quick: bool, keep: Keep) -> None:
-    """Build the demo by each engine, alone, and give what its report says of the node.
+    """Build the demo in every way, one after the other; give its node's figures, and how alike.
 
     How busy the card was is known where its driver's library (nvidia-ml-py) is there.
     """
-    for way in (Way("workers", device, "workers", 3), Way("Ray Train", device, "train", 3)):
-        begun = time.monotonic()
-        _demo(folder / way.engine, way, quick)
-        whole = time.monotonic() - begun
-        (said,) = read_json(folder / way.engine / "run" / "metrics.json")["provenance"]["nodes"]
-        figures = {name: said[name] for name in ("folds", "seconds", "images_per_second")}
-        keep({"way": way.name, "whole_build": round(whole, 1), **figures, "busy": said["gpu_busy"]})
+    for number, way in enumerate(ways(device)):
+        own, begun = folder / str(number), time.monotonic()
+        try:
+            _demo(own, way, quick)
+        except RuntimeError as error:
+            keep({"way": way.name, "failed": str(error)})
+            continue
+        whole = round(time.monotonic() - begun, 1)
+        (said,) = read_json(own / "run" / "metrics.json")["provenance"]["nodes"]
+        figures = {name: said[name] for name in ("seconds", "images_per_second", "gpu_busy")}
+        alike = _compared(own / "run", folder / "0" / "run")
+        keep({"way": way.name, "whole_build": whole, **figures, **alike})
 
 
 def _demo(folder: Path, way: Way, quick: bool) -> None:

@@ -11,8 +11,7 @@ HEADS = {
     "data": "A step's parts, each waited for, in ms, and images a second of a whole epoch",
     "packing": "The same eight units, some at once on the one card",
     "memory": "The same two folds with all of the card, and where another program holds most of it",
-    "node": "The demo by each engine, alone, as its report tells of the node",
-    "agreement": "The demo built in several ways",
+    "agreement": "The demo built in several ways, one after the other",
     "sweep": "A sweep of three trials",
 }
 
