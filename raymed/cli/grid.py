@@ -43,8 +43,8 @@ def stage_line(board: Board) -> str:
 
 def time_line(elapsed: float, left: float | None) -> str:
     """Say how long it has taken and how long it will; plainly when that is unknown."""
-    rest = "time left unknown" if left is None else f"about {duration(left)} left"
-    return f"{duration(elapsed)} elapsed, {rest}"
+    rest = "time left unknown" if left is None else f"about {duration(left)} of training left"
+    return f"{duration(elapsed)} elapsed, {rest if left != 0 else 'no training left'}"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from raymed.data.predictions import LEVELS, Level
 from raymed.ensemble.meta_learners import REFERENCE, MetaRows, Settings, fit_meta_learner
 from raymed.ensemble.meta_learners.rows import Array, number_groups, number_patients
+from raymed.ensemble.meta_learners.threads import side_by_side
 from raymed.ensemble.oof import OofTable
 from raymed.errors import InputError
 
@@ -38,12 +39,14 @@ def cross_fit(kind: str, oof: OofTable, settings: Settings | None = None) -> Can
     """
     _refuse_what_cannot_be_cross_fitted(oof)
     probabilities = {level: np.empty((len(oof.labels), oof.classes)) for level in LEVELS}
-    for fold in np.unique(oof.fold):
-        inside = oof.fold == fold
-        fitted = fit_meta_learner(
-            kind, oof.logits[~inside], oof.labels[~inside], oof.patients[~inside], settings
-        )
-        for level, found in fitted.by_level(oof.logits[inside]).items():
+
+    def predicted(inside: npt.NDArray[np.bool_]) -> dict[Level, Array]:
+        others = oof.logits[~inside], oof.labels[~inside], oof.patients[~inside]
+        return fit_meta_learner(kind, *others, settings).by_level(oof.logits[inside])
+
+    folds = [oof.fold == fold for fold in np.unique(oof.fold)]
+    for inside, by_level in zip(folds, side_by_side(predicted, folds), strict=True):
+        for level, found in by_level.items():
             probabilities[level][inside] = found
     return Candidate(kind, probabilities)
 

@@ -1,6 +1,6 @@
 """Out-of-fold rows joined, the stack fitted and scored."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -64,11 +64,10 @@ def stack_and_score(
     scored = run.metrics_file.exists() and read_json(run.metrics_file).get("about") == about
     if scored and complete_marker(run.stack_folder) is not None:
         return
-    yield Stage("fitting and scoring the stack")
-    settings = meta_settings(experiment)
-    candidates = [cross_fit(kind, oof, settings) for kind in experiment.ensemble.meta_learners]
-    chosen, fitted = choose(candidates, oof), _fit_all(experiment, oof, settings)
+    candidates, fitted = yield from _fitted(experiment, oof)
+    chosen = choose(candidates, oof)
     learner = fitted[chosen.kind]
+    yield Stage("scoring the stack")
     on_test = stack_on_test(learner, complete, prepared)
     analysis = Analysis(Scorer(experiment, prepared), oof, chosen.probabilities, on_test)
     conformal = analysis.conformal()
@@ -91,12 +90,17 @@ def stack_and_score(
     write_json(run.metrics_file, {"about": about, **metrics, **beyond})
 
 
-def _fit_all(experiment: Experiment, oof: OofTable, settings: Settings) -> dict[str, MetaLearner]:
-    """Fit every meta-learner to all rows: what predicts, where it is chosen."""
-    return {
-        kind: fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
-        for kind in experiment.ensemble.meta_learners
-    }
+def _fitted(
+    experiment: Experiment, oof: OofTable
+) -> Generator[Event, None, tuple[list[Candidate], dict[str, MetaLearner]]]:
+    """Fit every meta-learner: cross-fitted, by which one is chosen, and on all rows to predict."""
+    settings, kinds = meta_settings(experiment), experiment.ensemble.meta_learners
+    candidates, fitted = list[Candidate](), dict[str, MetaLearner]()
+    for done, kind in enumerate(kinds):
+        yield Stage("fitting the stack", done, len(kinds))
+        candidates.append(cross_fit(kind, oof, settings))
+        fitted[kind] = fit_meta_learner(kind, oof.logits, oof.labels, oof.patients, settings)
+    return candidates, fitted
 
 
 def _doubts(

@@ -99,7 +99,7 @@ def test_killed_at_every_write_in_turn_comes_out_the_same_and_computes_nothing_t
         "DONE.json",
         "oof.parquet",
         "oof.arrow",
-        "progress.json|fitting and scoring the stack",
+        "progress.json|fitting the stack",
         "stack/weights.safetensors",
         "stack/DONE.json",
         "metrics.json",
