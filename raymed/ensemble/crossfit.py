@@ -16,6 +16,9 @@ from raymed.errors import InputError
 TIE = 0.01
 """Log losses, in nats, that differ by less are as good as equal."""
 
+MOST_AT_ONCE = 10_000_000
+"""Logits of a table whose folds are fitted at once: each takes several times their memory."""
+
 SINGLE = "single"
 """The kind of a candidate that is one member, whichever is best."""
 
@@ -45,7 +48,8 @@ def cross_fit(kind: str, oof: OofTable, settings: Settings | None = None) -> Can
         return fit_meta_learner(kind, *others, settings).by_level(oof.logits[inside])
 
     folds = [oof.fold == fold for fold in np.unique(oof.fold)]
-    for inside, by_level in zip(folds, side_by_side(predicted, folds), strict=True):
+    run = side_by_side if oof.logits.size <= MOST_AT_ONCE else map
+    for inside, by_level in zip(folds, run(predicted, folds), strict=True):
         for level, found in by_level.items():
             probabilities[level][inside] = found
     return Candidate(kind, probabilities)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from raymed.cli.grid import duration, grid
+from raymed.cli.grid import duration, grid, time_line
 from raymed.cli.status import show_status
 from raymed.files import write_json
 from raymed.pipeline.board import BOARD, Board, Cell, Row
@@ -131,6 +131,25 @@ def test_no_line_is_wider_than_the_terminal_and_no_fold_is_lost(width: int, fold
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (None, "time left unknown"),
+        (25.2, "about 25s of training left"),
+        (0.0, "no training left"),  # the stack, figures and the report come yet
+    ],
+)
+def test_the_time_left_is_that_of_training(left: float | None, words: str) -> None:
+    assert time_line(63, left) == f"1m03s elapsed, {words}"
+
+
+def test_what_a_search_does_after_its_budget_is_of_unknown_length(tmp_path: Path) -> None:
+    spent = Tally(at=1, complete=2, trained=60, trials_budget=2)
+    told = replace(board(), tally=spent)
+
+    assert Status(RunFolder(tmp_path), told, "process 7").left is None
 
 
 def test_status_loads_neither_torch_nor_ray(run: Path) -> None:

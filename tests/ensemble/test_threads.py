@@ -10,7 +10,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from raymed.ensemble import cross_fit
+from raymed.ensemble import cross_fit, crossfit
 from raymed.ensemble.meta_learners.threads import side_by_side
 from tests.ensemble.test_contract import joined
 
@@ -70,6 +70,21 @@ def test_cross_fitting_comes_out_the_same_on_one_core_and_on_several(
 
     for level, found in several.items():
         np.testing.assert_array_equal(one[level], found)
+
+
+def test_the_folds_of_a_large_table_are_fitted_one_after_the_other_and_come_out_alike(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oof, at_once = joined(toy, 1, 2), list[object]()
+    together = cross_fit("logistic", oof).probabilities
+    monkeypatch.setattr(crossfit, "MOST_AT_ONCE", oof.logits.size - 1)
+    monkeypatch.setattr(crossfit, "side_by_side", lambda *given: at_once.append(given))
+
+    alone = cross_fit("logistic", oof).probabilities
+
+    assert not at_once
+    for level, found in together.items():
+        np.testing.assert_allclose(alone[level], found, rtol=1e-9)
 
 
 def test_what_one_fit_raises_is_raised_and_the_threads_are_given_back() -> None:

@@ -23,7 +23,6 @@ from raymed.ensemble.meta_learners.rows import (
     log_probabilities,
     spans,
 )
-from raymed.ensemble.meta_learners.threads import one_thread_each
 
 KINDS: Mapping[str, Kind] = {
     "mean": Mean(),
@@ -101,9 +100,8 @@ def fit_meta_learner(
 ) -> MetaLearner:
     """Fit one on out-of-fold rows: logits [n, members, classes], labels and patients [n]."""
     rows, settings = MetaRows.of(logits, labels, patients), settings or Settings()
-    with one_thread_each():
-        fit = KINDS[kind].fit(rows, settings)
-        trust = KINDS[kind].trust(fit.arrays, rows)
+    way = KINDS[kind]
+    fit = way.fit(rows, settings)
     calibrations: dict[Level, Calibration] = dict.fromkeys(LEVELS, NONE)
     if len(fit.scores):
         about = fit.scores, fit.rows.labels, fit.rows.weights
@@ -111,4 +109,4 @@ def fit_meta_learner(
             "image": fit_calibration(settings.calibration, *about),
             "patient": fit_calibration(settings.calibration, *about, fit.rows.groups),
         }
-    return MetaLearner(kind, fit.arrays, trust, calibrations)
+    return MetaLearner(kind, fit.arrays, way.trust(fit.arrays, rows), calibrations)

@@ -8,6 +8,7 @@ from raymed.ensemble.meta_learners.contract import Arrays, Fit, Settings
 from raymed.ensemble.meta_learners.inner import inner_folds, some_patients
 from raymed.ensemble.meta_learners.logistic import shares
 from raymed.ensemble.meta_learners.rows import Array, MetaRows, flattened
+from raymed.ensemble.meta_learners.threads import one_thread_each
 
 EPOCHS, PATIENCE = 200, 20
 MOST_ROWS = 5000
@@ -28,10 +29,11 @@ class Mlp:
         from raymed.ensemble.meta_learners.network import Network
 
         some, mean = some_patients(rows, settings.seed), {"weights": mean_weights(rows)}
-        epochs, scores = _choose_epochs(some, mean, settings.seed)
-        network = Network(rows, mean, settings.seed)
-        for _ in range(epochs):
-            network.train_an_epoch()
+        with one_thread_each():
+            epochs, scores = _choose_epochs(some, mean, settings.seed)
+            network = Network(rows, mean, settings.seed)
+            for _ in range(epochs):
+                network.train_an_epoch()
         return Fit({**mean, **network.arrays()}, scores, some)
 
     def combine(self, arrays: Arrays, logs: Array) -> Array:

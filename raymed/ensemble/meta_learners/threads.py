@@ -1,4 +1,4 @@
-"""One thread for each fit, and a fit for each core."""
+"""Where matrices are small: one thread for each fit, and a fit for each core."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +17,10 @@ Found = TypeVar("Found")
 def one_thread_each() -> Iterator[None]:
     """Let torch, BLAS and OpenMP calculate in the thread that calls.
 
-    A meta-learner's matrices are small: handing their parts to threads takes longer than the
-    arithmetic, several times longer where the cores have other work.
+    Handing parts of small matrices to threads takes longer than the arithmetic, several times
+    longer where the cores have other work.
     """
-    import torch  # here, as what predicts without torch needs no fit
+    import torch  # here, as what predicts does without it
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # what threads that begin meanwhile take over
