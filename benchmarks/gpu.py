@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_builds import agreement, memory, packing, sweep
+from gpu_agreement import agreement
+from gpu_builds import memory, packing, sweep
 from gpu_steps import data
 from gpu_table import table
 

@@ -58,18 +58,14 @@ class _Metrics:
 def gpu_busy() -> float | None:
     """Give the share of the last moments that this process's card was busy, 0 to 1.
 
-    Whoever used it. None without a card, and where its driver's library (nvidia-ml-py) is not there
-    to ask.
+    Whoever used it. None without a card, and where its driver does not tell.
     """
     import torch
+    from pynvml import NVMLError
 
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return None
     try:
         return torch.cuda.utilization() / 100
-    except (ImportError, RuntimeError, OSError):
+    except (NVMLError, RuntimeError, OSError):
         return None
-    except Exception as error:  # the library's own, such as NVMLError_NotSupported
-        if type(error).__module__ == "pynvml":
-            return None
-        raise
