@@ -1,5 +1,6 @@
 """A session: this process connected to a Ray, with a quiet terminal, until a block ends."""
 
+import gc
 import logging
 import os
 import signal
@@ -43,8 +44,26 @@ def connected(
                     connect()
                 yield
             finally:
-                ray.shutdown()
+                _shut_down()
                 tidy()
+
+
+def _shut_down() -> None:
+    """Disconnect from Ray while no other thread can free what refers to its objects.
+
+    Where one does amid the shutdown, Ray ends the whole process with code 1 and without a word; and
+    Python collects cycles, such as those that Ray Tune leaves, in whichever thread is at work.
+    """
+    import ray
+
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

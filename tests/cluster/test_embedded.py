@@ -201,3 +201,33 @@ def test_what_a_killed_build_left_is_ended_and_removed_and_a_living_ones_kept() 
     assert living.exists()
     if made:
         living.rmdir()
+
+
+GARBAGE = """
+import gc, sys, threading
+from pathlib import Path
+from raymed.cluster.embedded import embedded_ray
+
+class Cycle:
+    pass
+
+with embedded_ray(1, 0, Path(sys.argv[1])):
+    import ray
+    gc.disable()  # the thread collects, and nobody else
+    for _ in range(20_000):  # it takes a while to free them
+        cycle = Cycle()
+        cycle.itself, cycle.object = cycle, ray.put(1)
+    threading.Timer(0.01, gc.collect).start()
+print("went on")
+"""
+
+
+@pytest.mark.slow
+def test_garbage_that_another_thread_collects_while_ray_ends_does_not_end_the_process(
+    tmp_path: Path,
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", GARBAGE, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+
+    assert (told.returncode, told.stdout) == (0, "went on\n"), told.stderr
