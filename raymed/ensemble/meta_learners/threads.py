@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -25,7 +24,7 @@ def one_thread_each() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # what threads that begin meanwhile take over
     try:
-        with _libraries().limit(limits=1):
+        with threadpool_limits(1):
             yield
     finally:
         torch.set_num_threads(before)
@@ -35,9 +34,3 @@ def side_by_side(fit: Callable[[Given], Found], each: Iterable[Given]) -> list[F
     """Fit as many at once as there are cores; what they give comes in order."""
     with one_thread_each(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(fit, each))
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Find BLAS and OpenMP, once: looking takes longer than a small fit."""
-    return ThreadpoolController()
