@@ -49,10 +49,10 @@ def connected(
 
 
 def _shut_down() -> None:
-    """Disconnect from Ray while no other thread can free what refers to its objects.
+    """Disconnect from Ray while no garbage is collected, in no thread.
 
-    Where one does amid the shutdown, Ray ends the whole process with code 1 and without a word; and
-    Python collects cycles, such as those that Ray Tune leaves, in whichever thread is at work.
+    Where a thread frees a reference to an object of Ray amid the shutdown, Ray ends the whole
+    process with code 1 and without a word; and Python collects cycles in whichever is at work.
     """
     import ray
 

@@ -55,7 +55,7 @@ class Status:
     def left(self) -> float | None:
         """Seconds of training left, in the next build when none runs; None when unknown."""
         if self.board.tally is not None:
-            return self.board.tally.left(self.now) or None  # what comes after a spent budget
+            return self.board.tally.left(self.now)
         if not self.board.members:
             return None
         return seconds_left(self.board, failed_too=self.holder is None)

@@ -64,10 +64,11 @@ class Tally:
         return self.hours * 3600 + max(0.0, now - self.at)
 
     def left(self, now: float) -> float | None:
-        """Estimate the seconds until a budget is spent; None while that is unknown."""
+        """Estimate the seconds until a budget is spent; None while that is unknown, or overdue."""
         known = [self._trials_last(), self._hours_last(), self._gpu_hours_last()]
         seconds = [each for each in known if each is not None]
-        return max(0.0, min(seconds) - max(0.0, now - self.at)) if seconds else None
+        rest = min(seconds, default=0.0) - max(0.0, now - self.at)
+        return rest if rest > 0 else None
 
     def _trials_last(self) -> float | None:
         """Give the rest of the trials the mean seconds of those that have ended."""

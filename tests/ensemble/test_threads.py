@@ -10,7 +10,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from raymed.ensemble import cross_fit, crossfit
+from raymed.ensemble import cross_fit, crossfit, fit_meta_learner
+from raymed.ensemble.meta_learners.network import Network
 from raymed.ensemble.meta_learners.threads import side_by_side
 from tests.ensemble.test_contract import joined
 
@@ -77,15 +78,37 @@ def test_the_folds_of_a_large_table_are_fitted_one_after_the_other_and_come_out_
     toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oof, at_once = joined(toy, 1, 2), list[object]()
-    together = cross_fit("logistic", oof).probabilities
-    monkeypatch.setattr(crossfit, "MOST_AT_ONCE", oof.logits.size - 1)
-    monkeypatch.setattr(crossfit, "side_by_side", lambda *given: at_once.append(given))
 
+    def watched(*given: Any) -> Any:
+        at_once.append(given)
+        return side_by_side(*given)
+
+    monkeypatch.setattr(crossfit, "side_by_side", watched)
+    monkeypatch.setattr(crossfit, "MOST_AT_ONCE", oof.logits.size)
+    together = cross_fit("logistic", oof).probabilities
+    assert len(at_once) == 1
+
+    monkeypatch.setattr(crossfit, "MOST_AT_ONCE", oof.logits.size - 1)
     alone = cross_fit("logistic", oof).probabilities
 
-    assert not at_once
+    assert len(at_once) == 1
     for level, found in together.items():
         np.testing.assert_allclose(alone[level], found, rtol=1e-9)
+
+
+def test_the_neural_one_trains_in_one_thread_also_alone(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oof, found, train = joined(toy, 1, 2), set[int](), Network.train_an_epoch
+
+    def watched(network: Network) -> None:
+        found.add(torch.get_num_threads())
+        train(network)
+
+    monkeypatch.setattr(Network, "train_an_epoch", watched)
+    fit_meta_learner("mlp", oof.logits, oof.labels, oof.patients)
+
+    assert (found, torch.get_num_threads()) == ({1}, 2)
 
 
 def test_what_one_fit_raises_is_raised_and_the_threads_are_given_back() -> None:
